@@ -1,0 +1,1 @@
+//! A Kafka-protocol load generator and benchmark harness that verifies every message it sends.
