@@ -1,0 +1,1 @@
+//! Kafka's own key and value formats of `__consumer_offsets`.

@@ -1,0 +1,1 @@
+//! A partition's state at an offset, as a file.
