@@ -16,4 +16,6 @@ pub struct FileRegion {
     pub position: u64,
     /// Length in bytes; never 0.
     pub len: usize,
+    /// A hint: the bytes were written moments ago, so they are in the page cache and the sender need not probe.
+    pub hot: bool,
 }
