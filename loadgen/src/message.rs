@@ -1,0 +1,187 @@
+//! What a message carries so that it can be recognised when it comes back: the stamp, and what became of it.
+//!
+//! # The stamp, version 1: 44 bytes, little-endian
+//!
+//! | bytes | field |
+//! |---|---|
+//! | 0–1 | magic `LG` |
+//! | 2 | version, 1 |
+//! | 3 | reserved, 0 |
+//! | 4–7 | CRC-32C of bytes 8–43, then of the key's length plus one as a `u32` (0: no key), the key, and the body |
+//! | 8–15 | run id |
+//! | 16–17 | producer |
+//! | 18–19 | producer epoch |
+//! | 20–23 | partition it was sent to (`i32`), or −1: the client chose it |
+//! | 24–31 | sequence, from 0, within (producer, partition); within the producer where the client chose |
+//! | 32–39 | intended time, nanoseconds of `CLOCK_MONOTONIC` |
+//! | 40–43 | clock domain of that time |
+//!
+//! It stands in the first bytes of the value, the body being what follows; or, where the payload must stay real or is
+//! shorter than the stamp, in a record header named [`STAMP_HEADER`], the body being the whole value. Encoding and
+//! decoding allocate nothing.
+
+/// Size of an encoded stamp.
+pub const STAMP_SIZE_BYTES: usize = 44;
+
+/// Name of the record header that carries the stamp where the value cannot.
+pub const STAMP_HEADER: &str = "loadgen";
+
+/// In place of a partition: the client's own partitioner chooses it.
+pub const CLIENT_CHOOSES: i32 = -1;
+
+/// In place of an offset: the acknowledgement carried none (`acks=0`).
+pub const NO_OFFSET: i64 = -1;
+
+const MAGIC: [u8; 2] = *b"LG";
+const VERSION: u8 = 1;
+/// The checksum covers the stamp from here on.
+const COVERED_FROM: usize = 8;
+
+/// Which producer of which run; a producer that restarts takes the next epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Producer {
+    /// The run's id, random for each run.
+    pub run_id: u64,
+    /// Index of the producer in the run.
+    pub index: u16,
+    /// Incarnation of that producer.
+    pub epoch: u16,
+}
+
+/// The identity of one message and when it was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Who sent it.
+    pub producer: Producer,
+    /// Where it was sent, or [`CLIENT_CHOOSES`].
+    pub partition: i32,
+    /// Its place among the producer's messages to that partition (or among all, where the client chooses).
+    pub sequence: u64,
+    /// When it was due, nanoseconds of `CLOCK_MONOTONIC`.
+    pub intended_ns: u64,
+    /// The domain of that clock, [`crate::clock::domain`].
+    pub clock_domain: u32,
+}
+
+/// Why bytes are no stamp of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StampError {
+    /// Too short, or the magic is missing: another program wrote the message.
+    #[error("no stamp in the message")]
+    Missing,
+    /// A stamp of a version this program does not read.
+    #[error("stamp version {got}, expected {VERSION}")]
+    Version {
+        /// The version found.
+        got: u8,
+    },
+    /// The checksum does not match: the stamp, key or body was changed on the way.
+    #[error("checksum {got:#010x} in the stamp, {expected:#010x} over the message")]
+    Corrupt {
+        /// The checksum in the stamp.
+        got: u32,
+        /// The checksum of what arrived.
+        expected: u32,
+    },
+}
+
+impl Stamp {
+    /// Writes the stamp of a message with this `key` and `body` (the value without the stamp) to `out`.
+    #[inline]
+    pub fn encode(&self, key: Option<&[u8]>, body: &[u8], out: &mut [u8; STAMP_SIZE_BYTES]) {
+        out[0..2].copy_from_slice(&MAGIC);
+        out[2] = VERSION;
+        out[3] = 0;
+        out[8..16].copy_from_slice(&self.producer.run_id.to_le_bytes());
+        out[16..18].copy_from_slice(&self.producer.index.to_le_bytes());
+        out[18..20].copy_from_slice(&self.producer.epoch.to_le_bytes());
+        out[20..24].copy_from_slice(&self.partition.to_le_bytes());
+        out[24..32].copy_from_slice(&self.sequence.to_le_bytes());
+        out[32..40].copy_from_slice(&self.intended_ns.to_le_bytes());
+        out[40..44].copy_from_slice(&self.clock_domain.to_le_bytes());
+        let checksum = checksum(out, key, body);
+        out[4..8].copy_from_slice(&checksum.to_le_bytes());
+    }
+
+    /// Writes the stamp into the first [`STAMP_SIZE_BYTES`] of `value`, whose rest is the body.
+    ///
+    /// Returns `false`, with the value untouched, where it is too short for a stamp.
+    #[inline]
+    pub fn encode_into(&self, key: Option<&[u8]>, value: &mut [u8]) -> bool {
+        match value.split_first_chunk_mut::<STAMP_SIZE_BYTES>() {
+            Some((stamp, body)) => {
+                self.encode(key, body, stamp);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Reads and verifies the stamp of a consumed message: from `header` where it has the record header
+    /// [`STAMP_HEADER`], else from the first bytes of `value`.
+    #[inline]
+    pub fn decode(header: Option<&[u8]>, key: Option<&[u8]>, value: &[u8]) -> Result<Stamp, StampError> {
+        let (bytes, body) = match header {
+            Some(header) => (header.first_chunk().ok_or(StampError::Missing)?, value),
+            None => value.split_first_chunk::<STAMP_SIZE_BYTES>().ok_or(StampError::Missing)?,
+        };
+        let stamp = Self::fields(bytes)?;
+        let got = u32::from_le_bytes(array(bytes, 4));
+        let expected = checksum(bytes, key, body);
+        if got == expected { Ok(stamp) } else { Err(StampError::Corrupt { got, expected }) }
+    }
+
+    /// Reads the fields of a stamp without verifying the checksum: for bytes that this process itself sent, such as
+    /// the message handed back with its delivery report.
+    #[inline]
+    pub fn fields(bytes: &[u8; STAMP_SIZE_BYTES]) -> Result<Stamp, StampError> {
+        if bytes[0..2] != MAGIC {
+            return Err(StampError::Missing);
+        }
+        if bytes[2] != VERSION {
+            return Err(StampError::Version { got: bytes[2] });
+        }
+        Ok(Stamp {
+            producer: Producer {
+                run_id: u64::from_le_bytes(array(bytes, 8)),
+                index: u16::from_le_bytes(array(bytes, 16)),
+                epoch: u16::from_le_bytes(array(bytes, 18)),
+            },
+            partition: i32::from_le_bytes(array(bytes, 20)),
+            sequence: u64::from_le_bytes(array(bytes, 24)),
+            intended_ns: u64::from_le_bytes(array(bytes, 32)),
+            clock_domain: u32::from_le_bytes(array(bytes, 40)),
+        })
+    }
+}
+
+/// What became of a message that was handed to the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Acknowledged as the settings ask for.
+    Acked {
+        /// The partition that holds it.
+        partition: i32,
+        /// Its offset, or [`NO_OFFSET`].
+        offset: i64,
+    },
+    /// Certainly not written.
+    Failed,
+    /// Sent, and never answered: it may or may not be in the log.
+    Unknown,
+}
+
+#[inline]
+fn checksum(stamp: &[u8; STAMP_SIZE_BYTES], key: Option<&[u8]>, body: &[u8]) -> u32 {
+    let mut crc = crc32c::crc32c(&stamp[COVERED_FROM..]);
+    crc = match key {
+        None => crc32c::crc32c_append(crc, &0u32.to_le_bytes()),
+        Some(key) => crc32c::crc32c_append(crc32c::crc32c_append(crc, &(key.len() as u32 + 1).to_le_bytes()), key),
+    };
+    crc32c::crc32c_append(crc, body)
+}
+
+#[inline]
+fn array<const N: usize>(bytes: &[u8; STAMP_SIZE_BYTES], at: usize) -> [u8; N] {
+    std::array::from_fn(|i| bytes[at + i])
+}
