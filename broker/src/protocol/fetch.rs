@@ -17,7 +17,8 @@
 //! From version 12 on strings, arrays and records are compact (length + 1 as an unsigned varint). Records that are not
 //! there have length 0, not null: older clients do not expect null.
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
@@ -51,7 +52,7 @@ pub struct FetchedTopic {
 }
 
 /// A partition of a [`FetchResponse`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct FetchedPartition {
     /// The partition's number.
     pub index: i32,
@@ -99,6 +100,406 @@ pub enum Piece {
 ///
 /// # Errors
 /// A frame longer than an `i32` says, a string longer than its type allows.
-pub fn encode_fetch_response(_request: &Request, _response: &FetchResponse) -> Result<Vec<Piece>, ResponseError> {
-    panic!("being built")
+pub fn encode_fetch_response(request: &Request, response: &FetchResponse) -> Result<Vec<Piece>, ResponseError> {
+    let version = request.version;
+    let mut frame = Frame::new(version, response);
+    frame.bytes.put_i32(0); // the length, once it is known
+    frame.bytes.put_i32(request.correlation_id);
+    frame.no_tags();
+    frame.bytes.put_i32(response.throttle_time_ms);
+    if version >= 7 {
+        frame.bytes.put_i16(response.error_code);
+        frame.bytes.put_i32(response.session_id);
+    }
+    frame.array(&response.topics, Frame::topic)?;
+    if version >= 16 && !response.node_endpoints.is_empty() {
+        frame.tags(1);
+        frame.node_endpoints(&response.node_endpoints)?;
+    } else {
+        frame.no_tags();
+    }
+    frame.finish(request.api)
+}
+
+/// A frame being written, and where its holes are.
+struct Frame {
+    version: i16,
+    bytes: BytesMut,
+    /// (position in `bytes`, length of what goes there).
+    holes: Vec<(usize, usize)>,
+}
+
+impl Frame {
+    fn new(version: i16, response: &FetchResponse) -> Frame {
+        let partitions: usize = response.topics.iter().map(|topic| topic.partitions.len()).sum();
+        let names: usize = response.topics.iter().map(|topic| topic.name.len() + 32).sum();
+        Frame {
+            version,
+            bytes: BytesMut::with_capacity(64 + names + 64 * partitions),
+            holes: Vec::with_capacity(partitions),
+        }
+    }
+
+    fn is_flexible(&self) -> bool {
+        self.version >= 12
+    }
+
+    fn topic(&mut self, topic: &FetchedTopic) -> Result<(), ResponseError> {
+        if self.version <= 12 {
+            self.string(&topic.name)?;
+        } else {
+            self.bytes.put_slice(topic.id.as_bytes());
+        }
+        self.array(&topic.partitions, Frame::partition)?;
+        self.no_tags();
+        Ok(())
+    }
+
+    fn partition(&mut self, partition: &FetchedPartition) -> Result<(), ResponseError> {
+        self.bytes.put_i32(partition.index);
+        self.bytes.put_i16(partition.error_code);
+        self.bytes.put_i64(partition.high_watermark);
+        self.bytes.put_i64(partition.last_stable_offset);
+        if self.version >= 5 {
+            self.bytes.put_i64(partition.log_start_offset);
+        }
+        match &partition.aborted_transactions {
+            Some(aborted) => self.array(aborted, Frame::aborted_transaction)?,
+            None => self.length(None)?,
+        }
+        if self.version >= 11 {
+            self.bytes.put_i32(-1); // preferred read replica: none
+        }
+        self.length(Some(partition.records_len))?;
+        if partition.records_len > 0 {
+            self.holes.push((self.bytes.len(), partition.records_len));
+        }
+        if self.is_flexible() {
+            self.partition_tags(partition);
+        }
+        Ok(())
+    }
+
+    fn partition_tags(&mut self, partition: &FetchedPartition) {
+        self.tags(usize::from(partition.diverging_epoch.is_some()) + usize::from(partition.current_leader.is_some()));
+        if let Some((epoch, end_offset)) = partition.diverging_epoch {
+            self.bytes.put_slice(&[0, 13]);
+            self.bytes.put_i32(epoch);
+            self.bytes.put_i64(end_offset);
+            self.no_tags();
+        }
+        if let Some((leader_id, leader_epoch)) = partition.current_leader {
+            self.bytes.put_slice(&[1, 9]);
+            self.bytes.put_i32(leader_id);
+            self.bytes.put_i32(leader_epoch);
+            self.no_tags();
+        }
+    }
+
+    fn aborted_transaction(&mut self, (producer_id, first_offset): &(i64, i64)) -> Result<(), ResponseError> {
+        self.bytes.put_i64(*producer_id);
+        self.bytes.put_i64(*first_offset);
+        self.no_tags();
+        Ok(())
+    }
+
+    /// Tagged field 0 of the response: written aside first, since its size comes before it.
+    fn node_endpoints(&mut self, endpoints: &[NodeEndpoint]) -> Result<(), ResponseError> {
+        let mut aside = Frame { version: self.version, bytes: BytesMut::new(), holes: Vec::new() };
+        aside.array(endpoints, |frame, endpoint| {
+            frame.bytes.put_i32(endpoint.node_id);
+            frame.string(&endpoint.host)?;
+            frame.bytes.put_i32(endpoint.port);
+            match &endpoint.rack {
+                Some(rack) => frame.string(rack)?,
+                None => frame.length(None)?,
+            }
+            frame.no_tags();
+            Ok(())
+        })?;
+        self.varint(0);
+        self.varint(self.frame_length(aside.bytes.len())?);
+        self.bytes.put_slice(&aside.bytes);
+        Ok(())
+    }
+
+    fn array<T>(
+        &mut self,
+        elements: &[T],
+        mut element: impl FnMut(&mut Frame, &T) -> Result<(), ResponseError>,
+    ) -> Result<(), ResponseError> {
+        self.length(Some(elements.len()))?;
+        elements.iter().try_for_each(|it| element(self, it))
+    }
+
+    fn string(&mut self, string: &str) -> Result<(), ResponseError> {
+        let Ok(length) = i16::try_from(string.len()) else {
+            let cause = format!("a string of {} bytes", string.len());
+            return Err(ResponseError::Unencodable { api: ApiKey::Fetch, version: self.version, cause });
+        };
+        if self.is_flexible() {
+            self.length(Some(string.len()))?;
+        } else {
+            self.bytes.put_i16(length);
+        }
+        self.bytes.put_slice(string.as_bytes());
+        Ok(())
+    }
+
+    /// The length of records or an array; `None` is null.
+    fn length(&mut self, length: Option<usize>) -> Result<(), ResponseError> {
+        let length = length.map(|length| self.frame_length(length)).transpose()?;
+        if self.is_flexible() {
+            self.varint(length.map_or(0, |length| length + 1));
+        } else {
+            self.bytes.put_i32(length.map_or(-1, |length| length as i32));
+        }
+        Ok(())
+    }
+
+    /// A length inside the frame, which is at most `i32::MAX`.
+    fn frame_length(&self, length: usize) -> Result<u32, ResponseError> {
+        match i32::try_from(length) {
+            Ok(length) => Ok(length.unsigned_abs()),
+            Err(_) => Err(ResponseError::TooLong { api: ApiKey::Fetch, version: self.version, got: length }),
+        }
+    }
+
+    fn tags(&mut self, count: usize) {
+        self.bytes.put_u8(count as u8); // never more than 2 here
+    }
+
+    fn no_tags(&mut self) {
+        if self.is_flexible() {
+            self.tags(0);
+        }
+    }
+
+    fn varint(&mut self, mut value: u32) {
+        while value >= 0x80 {
+            self.bytes.put_u8(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.bytes.put_u8(value as u8);
+    }
+
+    /// Fills in the frame's length and cuts the bytes at the holes.
+    fn finish(mut self, api: ApiKey) -> Result<Vec<Piece>, ResponseError> {
+        let size = self.bytes.len() - 4 + self.holes.iter().map(|(_, len)| len).sum::<usize>();
+        let length =
+            i32::try_from(size).map_err(|_| ResponseError::TooLong { api, version: self.version, got: size })?;
+        self.bytes[..4].copy_from_slice(&length.to_be_bytes());
+        let mut rest = self.bytes.freeze();
+        let mut pieces = Vec::with_capacity(2 * self.holes.len() + 1);
+        let mut cut_at = 0;
+        for (position, len) in self.holes {
+            pieces.push(Piece::Bytes(rest.split_to(position - cut_at)));
+            pieces.push(Piece::Hole(len));
+            cut_at = position;
+        }
+        if !rest.is_empty() {
+            pieces.push(Piece::Bytes(rest));
+        }
+        Ok(pieces)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::RangeInclusive;
+
+    use bytes::Buf;
+    use kafka_protocol::messages::{self, ResponseHeader, fetch_response};
+    use kafka_protocol::protocol::Decodable;
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const VERSIONS: RangeInclusive<i16> = 4..=18;
+
+    fn request(version: i16) -> Request {
+        let mut frame = BytesMut::new();
+        frame.put_i16(ApiKey::Fetch as i16);
+        frame.put_i16(version);
+        frame.put_i32(99);
+        frame.put_i16(-1);
+        frame.put_u8(0);
+        Request::parse(frame.freeze()).unwrap()
+    }
+
+    fn string() -> impl Strategy<Value = StrBytes> {
+        "[a-z]{0,200}".prop_map(StrBytes::from_string)
+    }
+
+    fn partition() -> impl Strategy<Value = FetchedPartition> {
+        let offsets = (any::<i64>(), any::<i64>(), any::<i64>());
+        let tagged = (option::of(any::<(i32, i64)>()), option::of(any::<(i32, i32)>()));
+        (any::<i32>(), any::<i16>(), offsets, option::of(vec(any::<(i64, i64)>(), 0..3)), tagged, 0..300usize).prop_map(
+            |(index, error_code, offsets, aborted_transactions, tagged, records_len)| FetchedPartition {
+                index,
+                error_code,
+                high_watermark: offsets.0,
+                last_stable_offset: offsets.1,
+                log_start_offset: offsets.2,
+                aborted_transactions,
+                diverging_epoch: tagged.0,
+                current_leader: tagged.1,
+                records_len,
+            },
+        )
+    }
+
+    fn topic() -> impl Strategy<Value = FetchedTopic> {
+        (string(), any::<u128>(), vec(partition(), 0..4)).prop_map(|(name, id, partitions)| FetchedTopic {
+            name,
+            id: Uuid::from_u128(id),
+            partitions,
+        })
+    }
+
+    fn endpoint() -> impl Strategy<Value = NodeEndpoint> {
+        (any::<i32>(), string(), any::<i32>(), option::of(string()))
+            .prop_map(|(node_id, host, port, rack)| NodeEndpoint { node_id, host, port, rack })
+    }
+
+    prop_compose! {
+        fn response()(
+            head in any::<(i32, i16, i32)>(),
+            topics in vec(topic(), 0..4),
+            node_endpoints in vec(endpoint(), 0..3),
+        ) -> FetchResponse {
+            FetchResponse { throttle_time_ms: head.0, error_code: head.1, session_id: head.2, topics, node_endpoints }
+        }
+    }
+
+    /// Fills each hole with its number, and decodes the frame with the crate.
+    fn decode(version: i16, response: &FetchResponse) -> messages::FetchResponse {
+        let mut frame = BytesMut::new();
+        let mut holes = 0;
+        for piece in encode_fetch_response(&request(version), response).unwrap() {
+            match piece {
+                Piece::Bytes(bytes) => frame.put_slice(&bytes),
+                Piece::Hole(len) => {
+                    frame.put_bytes(holes, len);
+                    holes += 1;
+                }
+            }
+        }
+        let mut frame = frame.freeze();
+        assert_eq!(frame.get_i32() as usize, frame.len());
+        let header = ResponseHeader::decode(&mut frame, ApiKey::Fetch.response_header_version(version)).unwrap();
+        assert_eq!(header.correlation_id, 99);
+        let decoded = messages::FetchResponse::decode(&mut frame, version).unwrap();
+        assert!(frame.is_empty(), "{} bytes left over", frame.len());
+        decoded
+    }
+
+    /// What the crate's struct must be, by version.
+    fn expected(version: i16, response: &FetchResponse) -> messages::FetchResponse {
+        let mut holes = 0..=u8::MAX;
+        let topics = response.topics.iter().map(|topic| {
+            let partitions =
+                topic.partitions.iter().map(|partition| expected_partition(version, partition, &mut holes));
+            let partitions = partitions.collect();
+            let expected = fetch_response::FetchableTopicResponse::default().with_partitions(partitions);
+            if version <= 12 {
+                expected.with_topic(topic.name.clone().into())
+            } else {
+                expected.with_topic_id(topic.id)
+            }
+        });
+        let topics = topics.collect();
+        let mut expected =
+            messages::FetchResponse::default().with_throttle_time_ms(response.throttle_time_ms).with_responses(topics);
+        if version >= 7 {
+            expected = expected.with_error_code(response.error_code).with_session_id(response.session_id);
+        }
+        if version >= 16 {
+            expected.node_endpoints = response
+                .node_endpoints
+                .iter()
+                .map(|endpoint| {
+                    fetch_response::NodeEndpoint::default()
+                        .with_node_id(endpoint.node_id.into())
+                        .with_host(endpoint.host.clone())
+                        .with_port(endpoint.port)
+                        .with_rack(endpoint.rack.clone())
+                })
+                .collect();
+        }
+        expected
+    }
+
+    fn expected_partition(
+        version: i16,
+        partition: &FetchedPartition,
+        holes: &mut RangeInclusive<u8>,
+    ) -> fetch_response::PartitionData {
+        let records = match partition.records_len {
+            0 => Bytes::new(),
+            len => vec![holes.next().unwrap(); len].into(),
+        };
+        let aborted = partition.aborted_transactions.as_ref().map(|aborted| {
+            let aborted = aborted.iter().map(|(producer_id, first_offset)| {
+                fetch_response::AbortedTransaction::default()
+                    .with_producer_id((*producer_id).into())
+                    .with_first_offset(*first_offset)
+            });
+            aborted.collect()
+        });
+        let mut expected = fetch_response::PartitionData::default()
+            .with_partition_index(partition.index)
+            .with_error_code(partition.error_code)
+            .with_high_watermark(partition.high_watermark)
+            .with_last_stable_offset(partition.last_stable_offset)
+            .with_aborted_transactions(aborted)
+            .with_records(Some(records));
+        if version >= 5 {
+            expected.log_start_offset = partition.log_start_offset;
+        }
+        if version >= 12 {
+            if let Some((epoch, end_offset)) = partition.diverging_epoch {
+                expected.diverging_epoch =
+                    fetch_response::EpochEndOffset::default().with_epoch(epoch).with_end_offset(end_offset);
+            }
+            if let Some((id, epoch)) = partition.current_leader {
+                expected.current_leader =
+                    fetch_response::LeaderIdAndEpoch::default().with_leader_id(id.into()).with_leader_epoch(epoch);
+            }
+        }
+        expected
+    }
+
+    proptest! {
+        #[test]
+        fn the_crate_reads_what_was_written(response in response()) {
+            for version in VERSIONS {
+                prop_assert_eq!(decode(version, &response), expected(version, &response), "version {}", version);
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_partition_has_records_of_length_zero_and_no_hole() {
+        let partition = FetchedPartition { high_watermark: 5, ..FetchedPartition::default() };
+        let topics = vec![FetchedTopic { partitions: vec![partition], ..FetchedTopic::default() }];
+        let response = FetchResponse { topics, ..FetchResponse::default() };
+        for version in VERSIONS {
+            assert_eq!(decode(version, &response).responses[0].partitions[0].records, Some(Bytes::new()));
+            assert_eq!(encode_fetch_response(&request(version), &response).unwrap().len(), 1);
+        }
+    }
+
+    #[test]
+    fn records_longer_than_a_frame_can_say_are_an_error() {
+        for records_len in [i32::MAX as usize, i32::MAX as usize + 1] {
+            let partition = FetchedPartition { records_len, ..FetchedPartition::default() };
+            let topics = vec![FetchedTopic { partitions: vec![partition], ..FetchedTopic::default() }];
+            let response = FetchResponse { topics, ..FetchResponse::default() };
+            let encoded = encode_fetch_response(&request(12), &response);
+            assert!(matches!(encoded, Err(ResponseError::TooLong { .. })), "{encoded:?}");
+        }
+    }
 }

@@ -15,10 +15,15 @@
 //!
 //! This room knows no sockets, files, clock or state.
 
+pub mod bounds;
 pub mod fetch;
 pub mod request;
 pub mod response;
+mod schema;
 pub mod versions;
+
+#[cfg(test)]
+mod tests;
 
 pub use kafka_protocol::messages::ApiKey;
 pub use request::{Request, RequestError};

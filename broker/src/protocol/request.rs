@@ -4,7 +4,8 @@ use bytes::{Buf, Bytes};
 use kafka_protocol::messages::{ApiKey, RequestHeader};
 use kafka_protocol::protocol::{Decodable, StrBytes};
 
-use super::versions;
+use super::bounds::{self, BoundsError};
+use super::{schema, versions};
 
 /// A request whose header was understood. Its slices keep the whole frame in memory: whoever keeps something for longer
 /// than the request lasts copies it.
@@ -49,6 +50,16 @@ pub enum RequestError {
         /// Highest version accepted.
         max: i16,
     },
+    /// A length in the body is not backed by bytes.
+    #[error("the body of {api:?} version {version} holds {cause}")]
+    OutOfBounds {
+        /// The API.
+        api: ApiKey,
+        /// The version.
+        version: i16,
+        /// Which bound.
+        cause: BoundsError,
+    },
     /// A field has a value that its type does not allow.
     #[error("{what} of {api:?} version {version} cannot be decoded: {cause}")]
     Malformed {
@@ -61,15 +72,13 @@ pub enum RequestError {
         /// What the decoder says.
         cause: String,
     },
-    /// Bytes are left after the last field.
-    #[error("{api:?} version {version} leaves {left} bytes over after its last field")]
-    Leftover {
+    /// A body was decoded as the request of another API, or one without a schema; a mistake of ours.
+    #[error("the body of {api:?} was decoded as that of API key {got}")]
+    WrongApi {
         /// The API.
         api: ApiKey,
-        /// The version.
-        version: i16,
-        /// How many bytes.
-        left: usize,
+        /// The key of what it was decoded as.
+        got: i16,
     },
 }
 
@@ -105,19 +114,18 @@ impl Request {
         versions::by_key(self.api as i16).is_some_and(|row| row.accepts(self.version))
     }
 
-    /// Decodes the body. Byte fields (records) stay slices of the frame.
+    /// Decodes the body. Byte fields (records) and strings stay slices of the frame.
     ///
     /// # Errors
     /// A length that exceeds the bytes that remain, a value its type does not allow, bytes left over.
     pub fn decode<T: kafka_protocol::protocol::Request>(&self) -> Result<T, RequestError> {
         let (api, version) = (self.api, self.version);
+        let shape =
+            schema::of(api).filter(|_| T::KEY == api as i16).ok_or(RequestError::WrongApi { api, got: T::KEY })?;
+        bounds::check(shape, version, &self.body).map_err(|cause| RequestError::OutOfBounds { api, version, cause })?;
         let mut body = self.body.clone();
-        let decoded = T::decode(&mut body, version).map_err(|cause| RequestError::Malformed {
-            what: "the body",
-            api,
-            version,
-            cause: cause.to_string(),
-        })?;
-        if body.is_empty() { Ok(decoded) } else { Err(RequestError::Leftover { api, version, left: body.len() }) }
+        let malformed = |cause: String| RequestError::Malformed { what: "the body", api, version, cause };
+        let decoded = T::decode(&mut body, version).map_err(|cause| malformed(cause.to_string()))?;
+        if body.is_empty() { Ok(decoded) } else { Err(malformed(format!("{} bytes left over", body.len()))) }
     }
 }
