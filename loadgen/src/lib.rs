@@ -6,6 +6,7 @@
 //! settings promised and what happened. [`message`] and [`clock`] are leaves.
 
 pub mod clock;
+pub mod driver;
 pub mod measure;
 pub mod message;
 pub mod verify;

@@ -1,0 +1,162 @@
+//! What can go wrong between the generator and a cluster, each in one sentence that says what to do.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+/// An error of the client library or of the cluster, by Kafka's own error code (librdkafka's own ones are negative).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientError {
+    /// The code; librdkafka's own are below -1.
+    pub code: i32,
+    /// The text that goes with it.
+    pub reason: Cow<'static, str>,
+}
+
+impl ClientError {
+    /// `MSG_SIZE_TOO_LARGE`, and librdkafka's own check before sending.
+    pub const MESSAGE_TOO_LARGE: i32 = 10;
+    /// `TOPIC_AUTHORIZATION_FAILED`.
+    pub const TOPIC_AUTHORIZATION_FAILED: i32 = 29;
+    /// `GROUP_AUTHORIZATION_FAILED`.
+    pub const GROUP_AUTHORIZATION_FAILED: i32 = 30;
+    /// `CLUSTER_AUTHORIZATION_FAILED`.
+    pub const CLUSTER_AUTHORIZATION_FAILED: i32 = 31;
+    /// `KAFKA_STORAGE_ERROR`: what a broker answers when its disk is full or broken.
+    pub const STORAGE: i32 = 56;
+    /// `UNKNOWN_TOPIC_OR_PARTITION`.
+    pub const UNKNOWN_TOPIC_OR_PARTITION: i32 = 3;
+    /// `TOPIC_ALREADY_EXISTS`.
+    pub const TOPIC_ALREADY_EXISTS: i32 = 36;
+    /// `INVALID_PARTITIONS`.
+    pub const INVALID_PARTITIONS: i32 = 37;
+    /// `INVALID_REPLICATION_FACTOR`.
+    pub const INVALID_REPLICATION_FACTOR: i32 = 38;
+    /// `POLICY_VIOLATION`.
+    pub const POLICY_VIOLATION: i32 = 44;
+    /// librdkafka: the message was not acknowledged within `message.timeout.ms`.
+    pub const LOCAL_MESSAGE_TIMED_OUT: i32 = -192;
+    /// librdkafka: the broker's connection could not be made or broke.
+    pub const LOCAL_TRANSPORT: i32 = -195;
+    /// librdkafka: every broker is down.
+    pub const LOCAL_ALL_BROKERS_DOWN: i32 = -187;
+    /// librdkafka: no answer in time.
+    pub const LOCAL_TIMED_OUT: i32 = -185;
+    /// librdkafka: its queue is full.
+    pub const LOCAL_QUEUE_FULL: i32 = -184;
+    /// librdkafka: the message was purged from the queue.
+    pub const LOCAL_PURGED_QUEUE: i32 = -152;
+    /// librdkafka: the message was purged while a request carried it.
+    pub const LOCAL_PURGED_IN_FLIGHT: i32 = -151;
+
+    /// What a user can do about it, where there is something to say.
+    pub fn remedy(&self) -> Option<&'static str> {
+        Some(match self.code {
+            Self::MESSAGE_TOO_LARGE => {
+                "choose a smaller --size, or raise the topic's max.message.bytes and set -X message.max.bytes"
+            }
+            Self::TOPIC_AUTHORIZATION_FAILED => {
+                "grant this user Describe, Write and Read (and Create, for a new one) on the topic, or name another by --topic"
+            }
+            Self::GROUP_AUTHORIZATION_FAILED => {
+                "grant this user Read on consumer groups whose names start with 'loadgen-'"
+            }
+            Self::CLUSTER_AUTHORIZATION_FAILED => {
+                "grant this user IdempotentWrite (or say --idempotent false) and Create on the cluster"
+            }
+            Self::STORAGE => "look at the broker's log and make room on its disk",
+            Self::UNKNOWN_TOPIC_OR_PARTITION => {
+                "somebody deleted the topic, or it has fewer partitions than before; start the run again"
+            }
+            Self::INVALID_PARTITIONS | Self::POLICY_VIOLATION => {
+                "choose another --partitions, or use an existing --topic"
+            }
+            Self::INVALID_REPLICATION_FACTOR => "choose a --replication-factor no larger than the number of brokers",
+            Self::LOCAL_MESSAGE_TIMED_OUT => {
+                "the cluster did not acknowledge in time: lower --rate, or raise -X message.timeout.ms"
+            }
+            Self::LOCAL_TRANSPORT | Self::LOCAL_ALL_BROKERS_DOWN | Self::LOCAL_TIMED_OUT => {
+                "see that the brokers run and that their advertised listeners can be reached from here"
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.reason, self.code)
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+/// Why a client could not be made, or an administrative operation failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DriverError {
+    /// A property that the client does not know, or a value it refuses.
+    #[error("the client refuses {name}={value}: {reason}; correct the -X option (see librdkafka's CONFIGURATION.md)")]
+    Property {
+        /// The property's name.
+        name: String,
+        /// The value it was to have; hidden for secrets.
+        value: String,
+        /// What the client says.
+        reason: String,
+    },
+    /// The settings ask for TLS or a SASL mechanism that this build of the client does not contain.
+    #[error(
+        "{name}={value} needs a build with TLS: build with `cargo build --release --features tls` (needs OpenSSL's headers)"
+    )]
+    TlsNotBuilt {
+        /// The property's name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// The client could not be made although each property was accepted.
+    #[error("cannot make a client: {reason}")]
+    Create {
+        /// What the client says.
+        reason: String,
+    },
+    /// No broker answered.
+    #[error(
+        "no broker answers at {address} within {after:?} ({reason}): see that it runs, and that --bootstrap-servers names it"
+    )]
+    Unreachable {
+        /// The addresses tried.
+        address: String,
+        /// For how long.
+        after: Duration,
+        /// The last reason heard.
+        reason: String,
+    },
+    /// The cluster, or the client on its behalf, refused an operation.
+    #[error("cannot {what}: {error}{}", error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default())]
+    Refused {
+        /// The operation, such as `create topic 'x'`.
+        what: String,
+        /// The refusal.
+        error: ClientError,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_to_do() {
+        let error = ClientError {
+            code: ClientError::INVALID_REPLICATION_FACTOR,
+            reason: "Broker: Invalid replication factor".into(),
+        };
+        let text = DriverError::Refused { what: "create topic 'x'".into(), error }.to_string();
+        assert_eq!(
+            text,
+            "cannot create topic 'x': Broker: Invalid replication factor (38); choose a --replication-factor no larger \
+             than the number of brokers"
+        );
+    }
+}

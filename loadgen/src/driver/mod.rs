@@ -1,0 +1,235 @@
+//! The seam between the generator and a Kafka client: submit, drain completions, poll records, administer.
+//!
+//! Three implementations stand behind it: [`rdkafka`], the client users run, and [`scripted`], a cluster in memory whose
+//! faults are scripted, for tests of everything above the seam.
+//!
+//! What callers may rely on:
+//!
+//! - A [`Producer`] or [`Consumer`] is used by the one thread that owns it. Its sinks are called from inside
+//!   [`Producer::drain`] and [`Consumer::poll`], on that thread, never between them.
+//! - Every message accepted by [`Producer::submit`] completes exactly once, with the tag it was submitted under.
+//! - A full queue is back-pressure, not an error: the message stays with the caller, who drains and submits it again.
+//! - Nothing here allocates per message.
+//!
+//! The seam never knows the plan's workload, stamps, or what is expected of the messages.
+
+mod error;
+pub mod rdkafka;
+
+use std::time::Duration;
+
+pub use error::{ClientError, DriverError};
+
+use crate::message::Outcome;
+
+/// Makes the clients of one run. Clients of one driver talk to one cluster with the same settings.
+pub trait Driver: Sync {
+    /// The client library and its version, such as `librdkafka 2.12.1`.
+    fn name(&self) -> String;
+
+    /// Connects an administrative client.
+    ///
+    /// # Errors
+    /// A setting that the client refuses.
+    fn admin(&self) -> Result<Box<dyn Admin>, DriverError>;
+
+    /// Makes the producer of worker `worker`, counted from 0.
+    ///
+    /// # Errors
+    /// A setting that the client refuses.
+    fn producer(&self, worker: usize) -> Result<Box<dyn Producer>, DriverError>;
+
+    /// Makes member `member` of the consumer group named `group` and subscribes it. Partitions without a committed
+    /// offset are consumed from `start_offsets`, indexed by partition.
+    ///
+    /// # Errors
+    /// A setting that the client refuses.
+    fn consumer(&self, group: &str, member: usize, start_offsets: &[i64]) -> Result<Box<dyn Consumer>, DriverError>;
+}
+
+/// A message on its way out, borrowed from the worker that made it.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// The partition it must go to, or [`CLIENT_CHOOSES`](crate::message::CLIENT_CHOOSES).
+    pub partition: i32,
+    /// The key, if it has one.
+    pub key: Option<&'a [u8]>,
+    /// The value.
+    pub value: &'a [u8],
+    /// A record header that carries the stamp, where the value must stay as it is.
+    pub stamp_header: Option<&'a [u8]>,
+    /// Handed back with the completion.
+    pub tag: u64,
+}
+
+/// Why a message was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubmitError {
+    /// The client's queue is full: drain, then submit the same message again.
+    QueueFull,
+    /// The client refused the message for good; it was not sent and no completion follows.
+    Refused(ClientError),
+}
+
+/// What became of a submitted message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completion {
+    /// The tag it was submitted under.
+    pub tag: u64,
+    /// Acknowledged, failed, or unknown.
+    pub outcome: Outcome,
+    /// Why it was not acknowledged.
+    pub error: Option<ClientError>,
+}
+
+/// What a producer's client says of its own batching, summed since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ProducerStatistics {
+    /// Produce requests sent.
+    pub requests: u64,
+    /// Record batches sent.
+    pub batches: u64,
+    /// Bytes of those batches, uncompressed.
+    pub batch_bytes: u64,
+    /// Messages in those batches.
+    pub messages: u64,
+}
+
+/// One producing client.
+pub trait Producer: Send {
+    /// Hands over one message; its key, value and header are copied.
+    ///
+    /// # Errors
+    /// [`SubmitError::QueueFull`] as back-pressure, [`SubmitError::Refused`] for good.
+    fn submit(&mut self, message: &Outgoing<'_>) -> Result<(), SubmitError>;
+
+    /// Waits until a completion is there or `wait` has passed, then hands all that are there to `sink`.
+    fn drain(&mut self, wait: Duration, sink: &mut dyn FnMut(Completion));
+
+    /// Sends what is still queued without waiting for batches to fill, and drains until nothing is in flight or `wait` has passed.
+    fn flush(&mut self, wait: Duration, sink: &mut dyn FnMut(Completion));
+
+    /// Gives up on what is still in flight: each such message completes as failed or unknown.
+    fn abandon(&mut self, sink: &mut dyn FnMut(Completion));
+
+    /// The client's own figures, as of about the last second.
+    fn statistics(&self) -> ProducerStatistics;
+
+    /// Takes the errors that belonged to no message, such as a lost connection, oldest first.
+    fn take_errors(&mut self) -> Vec<ClientError>;
+}
+
+/// A record as it came back, borrowed from the client.
+#[derive(Debug, Clone, Copy)]
+pub struct Incoming<'a> {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its key.
+    pub key: Option<&'a [u8]>,
+    /// Its value; `None` for a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// The value of the stamp's record header, if it has one.
+    pub stamp_header: Option<&'a [u8]>,
+}
+
+/// Takes what a consumer reads. Calls come in order, from inside [`Consumer::poll`].
+pub trait Sink {
+    /// A record.
+    fn record(&mut self, record: &Incoming<'_>);
+
+    /// Partitions joined the assignment, each with the offset from which it is read now.
+    fn assigned(&mut self, partitions: &[(i32, i64)]);
+
+    /// Partitions left the assignment; what was handed over of them is committed.
+    fn revoked(&mut self, partitions: &[i32]);
+
+    /// An error that the client reports.
+    fn error(&mut self, error: ClientError);
+}
+
+/// One member of a consumer group.
+pub trait Consumer: Send {
+    /// Waits until a record or an event is there or `wait` has passed, then hands all that are there to `sink`, up to a
+    /// bounded batch. Returns the number of records.
+    fn poll(&mut self, wait: Duration, sink: &mut dyn Sink) -> usize;
+
+    /// Commits, for each assigned partition, the offset after the last record handed over, waiting for the answer if
+    /// `wait` says so.
+    ///
+    /// # Errors
+    /// The cluster's refusal; without waiting, only what is known at once.
+    fn commit(&mut self, wait: bool) -> Result<(), ClientError>;
+
+    /// Commits what was handed over and leaves the group.
+    fn close(self: Box<Self>);
+}
+
+/// A topic as the cluster describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicDescription {
+    /// Number of partitions.
+    pub partitions: i32,
+    /// Replicas of each partition (the fewest, should they differ).
+    pub replication_factor: i32,
+}
+
+/// A cluster as it describes itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterDescription {
+    /// Its id, where it says one.
+    pub cluster_id: Option<String>,
+    /// `host:port` of each broker.
+    pub brokers: Vec<String>,
+}
+
+/// A topic to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTopic {
+    /// Its name.
+    pub name: String,
+    /// Number of partitions.
+    pub partitions: i32,
+    /// Replicas of each partition.
+    pub replication_factor: i32,
+}
+
+/// The administrative client.
+pub trait Admin: Send {
+    /// Describes the cluster, trying until `within` has passed: the probe for "is it there".
+    ///
+    /// # Errors
+    /// [`DriverError::Unreachable`] with the last reason.
+    fn cluster(&self, within: Duration) -> Result<ClusterDescription, DriverError>;
+
+    /// Describes a topic; `None` where the cluster has none of that name.
+    ///
+    /// # Errors
+    /// Unreachable, or not authorised.
+    fn topic(&self, name: &str) -> Result<Option<TopicDescription>, DriverError>;
+
+    /// Creates a topic and waits until its partitions have leaders.
+    ///
+    /// # Errors
+    /// The cluster's refusal.
+    fn create_topic(&self, topic: &NewTopic) -> Result<(), DriverError>;
+
+    /// Deletes a topic.
+    ///
+    /// # Errors
+    /// The cluster's refusal.
+    fn delete_topic(&self, name: &str) -> Result<(), DriverError>;
+
+    /// The end offset of each partition, indexed by partition.
+    ///
+    /// # Errors
+    /// Unreachable, or not authorised.
+    fn end_offsets(&self, topic: &str, partitions: i32) -> Result<Vec<i64>, DriverError>;
+
+    /// Deletes consumer groups that the run made. Best effort: a group that is gone is no error.
+    ///
+    /// # Errors
+    /// The cluster's refusal.
+    fn delete_groups(&self, groups: &[String]) -> Result<(), DriverError>;
+}
