@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::record::{BatchError, RecordError};
+use crate::record::{BatchError, InvalidBatch};
 
 /// A file operation failed, or a file holds what it cannot hold.
 #[derive(Debug, thiserror::Error)]
@@ -47,10 +47,13 @@ pub enum AppendError {
     Corrupt(BatchError),
     /// INVALID_RECORD: well-formed bytes that no producer may send.
     #[error("invalid batch: {0}")]
-    InvalidRecord(String),
-    /// INVALID_RECORD: a record inside is malformed.
-    #[error("invalid record: {0}")]
-    MalformedRecord(#[from] RecordError),
+    InvalidRecord(#[from] InvalidBatch),
+    /// INVALID_RECORD: a client sends exactly one batch for a partition.
+    #[error("{got} batches where there must be one")]
+    BatchCount {
+        /// How many were sent.
+        got: usize,
+    },
     /// MESSAGE_TOO_LARGE: a batch above `max.message.bytes`.
     #[error("a batch of {size_bytes} bytes is above max.message.bytes = {max_bytes}")]
     BatchTooLarge {

@@ -44,8 +44,10 @@ pub enum DecompressError {
     },
 }
 
-/// `\x82SNAPPY\0`, version 1, compatible with 1; then blocks of (i32 length, Snappy block).
-const XERIAL_HEADER: [u8; 16] = *b"\x82SNAPPY\x00\x00\x00\x00\x01\x00\x00\x00\x01";
+/// snappy-java's framing: this magic, version and compatible version (i32 each), then blocks of (i32 length, Snappy
+/// block). librdkafka sends one bare block instead; both are understood.
+const XERIAL_MAGIC: [u8; 8] = *b"\x82SNAPPY\x00";
+const XERIAL_VERSIONS: [u8; 8] = [0, 0, 0, 1, 0, 0, 0, 1];
 /// Bytes of input in each Xerial block we write, as snappy-java's default.
 const XERIAL_BLOCK_BYTES: usize = 32 << 10;
 
@@ -86,18 +88,19 @@ impl Compression {
     }
 
     /// Compresses `input`.
-    pub fn compress(self, input: &[u8]) -> io::Result<Vec<u8>> {
-        Ok(match self {
-            Compression::None => input.to_vec(),
+    pub fn compress(self, input: &[u8]) -> Cow<'_, [u8]> {
+        const IN_MEMORY: &str = "compressing from memory into memory does not fail";
+        Cow::Owned(match self {
+            Compression::None => return Cow::Borrowed(input),
             Compression::Gzip => {
                 let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-                encoder.write_all(input)?;
-                encoder.finish()?
+                encoder.write_all(input).expect(IN_MEMORY);
+                encoder.finish().expect(IN_MEMORY)
             }
             Compression::Snappy => {
-                let mut output = XERIAL_HEADER.to_vec();
+                let mut output = [XERIAL_MAGIC, XERIAL_VERSIONS].concat();
                 for block in input.chunks(XERIAL_BLOCK_BYTES) {
-                    let block = snap::raw::Encoder::new().compress_vec(block).map_err(io::Error::other)?;
+                    let block = snap::raw::Encoder::new().compress_vec(block).expect(IN_MEMORY);
                     output.extend_from_slice(&(block.len() as u32).to_be_bytes());
                     output.extend_from_slice(&block);
                 }
@@ -105,8 +108,8 @@ impl Compression {
             }
             Compression::Lz4 => {
                 let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
-                encoder.write_all(input)?;
-                encoder.finish().map_err(io::Error::other)?
+                encoder.write_all(input).expect(IN_MEMORY);
+                encoder.finish().expect(IN_MEMORY)
             }
             Compression::Zstd => ruzstd::encoding::compress_to_vec(input, ruzstd::encoding::CompressionLevel::Fastest),
         })
@@ -122,9 +125,10 @@ fn read_bounded(reader: impl Read, max_bytes: usize) -> io::Result<Option<Vec<u8
 
 fn decompress_snappy(input: &[u8], max_bytes: usize) -> io::Result<Option<Vec<u8>>> {
     let mut output = Vec::new();
-    let Some(mut rest) = input.strip_prefix(&XERIAL_HEADER) else {
+    let Some(framed) = input.strip_prefix(&XERIAL_MAGIC) else {
         return Ok(append_snappy_block(input, &mut output, max_bytes)?.then_some(output));
     };
+    let mut rest = framed.get(XERIAL_VERSIONS.len()..).ok_or(io::ErrorKind::UnexpectedEof)?;
     while let Some((length, after)) = rest.split_first_chunk::<4>() {
         let length = u32::from_be_bytes(*length) as usize;
         let block = after.get(..length).ok_or(io::ErrorKind::UnexpectedEof)?;

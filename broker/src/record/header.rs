@@ -132,7 +132,12 @@ impl BatchHeader {
 
     /// The codec, or `None` for a number that stands for none.
     pub fn compression(&self) -> Option<Compression> {
-        Compression::from_code(self.attributes & COMPRESSION_MASK)
+        Compression::from_code(self.codec())
+    }
+
+    /// The codec's number, which may stand for none.
+    pub fn codec(&self) -> i16 {
+        self.attributes & COMPRESSION_MASK
     }
 
     /// Whose clock the timestamps are from.
@@ -164,9 +169,11 @@ impl BatchHeader {
         self.producer_id >= 0
     }
 
-    /// Stamps the batch with the broker's clock. The CRC covers what this changes, so it must be computed anew.
-    pub fn set_log_append_time(&mut self, now_ms: i64) {
+    /// Stamps the batch whose records are `payload` with the broker's clock, and computes the CRC anew, since it covers
+    /// what this changes.
+    pub fn set_log_append_time(&mut self, now_ms: i64, payload: &[u8]) {
         self.attributes |= LOG_APPEND_TIME_FLAG;
         self.max_timestamp = now_ms;
+        self.crc = crc32c::crc32c_append(crc32c::crc32c(&self.to_bytes()[CRC_START..]), payload);
     }
 }
