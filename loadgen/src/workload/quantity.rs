@@ -1,27 +1,7 @@
 //! Numbers as people write them: `100k`, `1KiB`, `30s`, `100k/s`.
 
+use std::fmt;
 use std::str::FromStr;
-
-/// Parsers for plain quantities.
-#[derive(Debug, Clone, Copy)]
-pub struct Quantity;
-
-impl Quantity {
-    /// A count: digits with an optional decimal suffix `k`, `M`, `G`.
-    pub fn count(_text: &str) -> Result<u64, QuantityError> {
-        panic!("being built")
-    }
-
-    /// A size in bytes: digits with an optional suffix `B`, `kB`, `MB`, `GB`, `KiB`, `MiB`, `GiB`.
-    pub fn bytes(_text: &str) -> Result<u64, QuantityError> {
-        panic!("being built")
-    }
-
-    /// A duration in nanoseconds: digits with a suffix `ns`, `us`, `ms`, `s`, `m`, `h`; bare digits are seconds.
-    pub fn duration_ns(_text: &str) -> Result<u64, QuantityError> {
-        panic!("being built")
-    }
-}
 
 /// A number that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +11,55 @@ pub struct QuantityError {
     pub got: String,
     /// What it should have been, with an example.
     pub expected: &'static str,
+}
+
+/// Parsers for plain quantities.
+#[derive(Debug, Clone, Copy)]
+pub struct Quantity;
+
+impl Quantity {
+    /// A count: digits with an optional decimal suffix `k`, `M`, `G`.
+    pub fn count(text: &str) -> Result<u64, QuantityError> {
+        let units = [("", 1.0), ("k", 1e3), ("K", 1e3), ("M", 1e6), ("G", 1e9)];
+        whole(text, &units, "count, such as 1000, 100k or 2M")
+    }
+
+    /// A size in bytes: digits with an optional suffix `B`, `kB`, `MB`, `GB`, `KiB`, `MiB`, `GiB` (`k`, `M`, `G` are
+    /// decimal).
+    pub fn bytes(text: &str) -> Result<u64, QuantityError> {
+        const KIB: f64 = 1024.0;
+        let units = [
+            ("", 1.0),
+            ("B", 1.0),
+            ("k", 1e3),
+            ("kB", 1e3),
+            ("KB", 1e3),
+            ("M", 1e6),
+            ("MB", 1e6),
+            ("G", 1e9),
+            ("GB", 1e9),
+            ("KiB", KIB),
+            ("MiB", KIB * KIB),
+            ("GiB", KIB * KIB * KIB),
+        ];
+        whole(text, &units, "size, such as 100, 1KiB or 1.5MB")
+    }
+
+    /// A duration in nanoseconds: digits with a suffix `ns`, `us`, `ms`, `s`, `m`, `h`; bare digits are seconds.
+    pub fn duration_ns(text: &str) -> Result<u64, QuantityError> {
+        let units = [
+            ("", 1e9),
+            ("ns", 1.0),
+            ("us", 1e3),
+            ("µs", 1e3),
+            ("ms", 1e6),
+            ("s", 1e9),
+            ("m", 60e9),
+            ("min", 60e9),
+            ("h", 3600e9),
+        ];
+        whole(text, &units, "duration, such as 30s, 500ms or 2m")
+    }
 }
 
 /// Messages a second, over all producers.
@@ -52,8 +81,84 @@ impl Rate {
 impl FromStr for Rate {
     type Err = QuantityError;
 
-    /// `100000`, `100k`, `100k/s`, `6M/m`.
-    fn from_str(_text: &str) -> Result<Self, Self::Err> {
-        panic!("being built")
+    /// `100000`, `100k`, `100k/s`, `6M/m`, `0.5/s`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || QuantityError { got: text.to_owned(), expected: "rate, such as 100k/s, 5000 or 6M/m" };
+        let (count, seconds) = match text.trim().split_once('/') {
+            None => (text.trim(), 1.0),
+            Some((count, "s")) => (count, 1.0),
+            Some((count, "m" | "min")) => (count, 60.0),
+            Some((count, "h")) => (count, 3600.0),
+            Some(_) => return Err(error()),
+        };
+        let units = [("", 1.0), ("k", 1e3), ("K", 1e3), ("M", 1e6)];
+        scaled(count, &units).and_then(|count| Rate::per_second(count / seconds)).ok_or_else(error)
+    }
+}
+
+impl fmt::Display for Rate {
+    /// With the shortest of the suffixes that loses nothing: `100k/s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            rate if rate >= 1e6 && rate % 1e5 == 0.0 => write!(f, "{}M/s", rate / 1e6),
+            rate if rate >= 1e3 && rate % 1e2 == 0.0 => write!(f, "{}k/s", rate / 1e3),
+            rate => write!(f, "{rate}/s"),
+        }
+    }
+}
+
+/// A whole number of at most 2^53.
+fn whole(text: &str, units: &[(&str, f64)], expected: &'static str) -> Result<u64, QuantityError> {
+    const LARGEST: f64 = (1u64 << 53) as f64;
+    scaled(text, units)
+        .filter(|number| number.fract() == 0.0 && *number <= LARGEST)
+        .map(|number| number as u64)
+        .ok_or_else(|| QuantityError { got: text.to_owned(), expected })
+}
+
+/// Digits, with underscores or a fraction, times a unit.
+fn scaled(text: &str, units: &[(&str, f64)]) -> Option<f64> {
+    let text = text.trim();
+    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_')).unwrap_or(text.len());
+    let (digits, suffix) = text.split_at(split);
+    let (_, unit) = units.iter().find(|(name, _)| *name == suffix.trim())?;
+    digits.replace('_', "").parse::<f64>().ok().map(|number| number * unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_are_read_as_people_write_them() {
+        assert_eq!(Quantity::count("100k"), Ok(100_000));
+        assert_eq!(Quantity::count("1_000"), Ok(1000));
+        assert_eq!(Quantity::bytes("1KiB"), Ok(1024));
+        assert_eq!(Quantity::bytes("1.5 MB"), Ok(1_500_000));
+        assert_eq!(Quantity::duration_ns("30s"), Ok(30_000_000_000));
+        assert_eq!(Quantity::duration_ns("1.5ms"), Ok(1_500_000));
+        assert_eq!(Quantity::duration_ns("2"), Ok(2_000_000_000));
+        assert_eq!("100k/s".parse(), Ok(Rate(100_000.0)));
+        assert_eq!("6M/m".parse(), Ok(Rate(100_000.0)));
+        assert_eq!("0.5".parse(), Ok(Rate(0.5)));
+    }
+
+    #[test]
+    fn what_is_no_quantity_is_said_with_an_example() {
+        for text in ["", "k", "-1", "1x", "1.5", "1e3", "99999999999G", ".", "1..2"] {
+            assert!(Quantity::count(text).is_err(), "{text:?} was read as a count");
+        }
+        for text in ["0", "0/s", "-1/s", "1/d", "/s", "k/s", "inf", "nan"] {
+            assert!(text.parse::<Rate>().is_err(), "{text:?} was read as a rate");
+        }
+        let error = Quantity::bytes("1 potato").unwrap_err();
+        assert_eq!(error.to_string(), "\"1 potato\" is no size, such as 100, 1KiB or 1.5MB");
+    }
+
+    #[test]
+    fn a_rate_is_shown_as_it_can_be_given() {
+        for text in ["100k/s", "1.5M/s", "2.5k/s", "0.5/s", "999/s"] {
+            assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
+        }
     }
 }
