@@ -1,20 +1,337 @@
-//! Command to decision.
+//! From a command to the entries that carry it out, or to a refusal: a pure function of the state but for random ids.
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::entry::Entry;
-use super::{Command, Committed, Image, Refusal, TopicDefaults};
+use uuid::Uuid;
 
+use super::entry::Entry;
+use super::topic_name::{check_topic_name, collision};
+use super::{
+    AdoptedTopic, Command, Committed, Image, NewTopic, PRODUCER_ID_BLOCK, Refusal, TopicMetadata, is_internal,
+    topic_settings,
+};
+
+/// Partitions that one command may add, as Kafka's controller has it (`MAX_PARTITIONS_PER_BATCH`).
+const MAX_NEW_PARTITIONS: i32 = 10_000;
+/// The longest value of a setting, which the journal's strings can hold.
+const MAX_SETTING_BYTES: usize = 32 << 10;
+
+/// What decisions depend on beside the state.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
     pub(super) node_id: i32,
     pub(super) default_partitions: i32,
-    pub(super) topic_defaults: Arc<TopicDefaults>,
 }
+
+/// A command in the caller's favour.
+#[derive(Debug)]
 pub(super) struct Decision {
-    pub(super) entry: Entry,
+    pub(super) entries: Vec<Entry>,
     pub(super) committed: Committed,
 }
+
+impl Decision {
+    fn topic(topic: TopicMetadata) -> Self {
+        Decision { entries: vec![Entry::Topic(topic.clone())], committed: Committed::Topic(Arc::new(topic)) }
+    }
+}
+
 impl Rules {
-    pub(super) fn decide(&self, _: &Image, _: &Command) -> Result<Decision, Refusal> {
-        panic!("being built")
+    pub(super) fn decide(&self, image: &Image, command: &Command) -> Result<Decision, Refusal> {
+        match command {
+            Command::CreateTopic(new) => self.create_topic(image, new).map(Decision::topic),
+            Command::AdoptTopic(found) => adopt_topic(image, found).map(Decision::topic),
+            Command::DeleteTopic { id } => delete_topic(image, *id),
+            Command::GrowPartitions { name, total, assignments } => {
+                self.grow_partitions(image, name, *total, assignments.as_deref()).map(Decision::topic)
+            }
+            Command::AlterTopicSettings { name, changes } => {
+                alter_topic_settings(image, name, changes).map(Decision::topic)
+            }
+            Command::AllocateProducerIds => {
+                let first = image.next_producer_id;
+                let entries = vec![Entry::NextProducerId(first + PRODUCER_ID_BLOCK)];
+                Ok(Decision { entries, committed: Committed::ProducerIds { first } })
+            }
+        }
+    }
+
+    fn create_topic(&self, image: &Image, new: &NewTopic) -> Result<TopicMetadata, Refusal> {
+        check_topic_name(&new.name)?;
+        if image.topic(&new.name).is_some() {
+            return Err(Refusal::TopicExists { name: new.name.clone() });
+        }
+        if let Some(existing) = collision(&new.name, &image.topics) {
+            return Err(Refusal::TopicNameCollision { name: new.name.clone(), existing: existing.clone() });
+        }
+        let partitions =
+            if new.assignments.is_empty() { self.partitions_asked_for(new)? } else { self.partitions_assigned(new)? };
+        Ok(TopicMetadata {
+            name: new.name.as_str().into(),
+            id: Uuid::new_v4(),
+            partitions,
+            internal: is_internal(&new.name),
+            settings: changed_settings(&new.name, BTreeMap::new(), &new.settings)?,
+        })
+    }
+
+    fn partitions_asked_for(&self, new: &NewTopic) -> Result<i32, Refusal> {
+        if !matches!(new.replication_factor, -1 | 1) {
+            return Err(Refusal::InvalidReplicationFactor { got: new.replication_factor });
+        }
+        match new.partitions {
+            -1 => Ok(self.default_partitions),
+            got if got < 1 => Err(Refusal::InvalidPartitions {
+                got,
+                reason: "a topic has at least one (-1 for the default)".to_owned(),
+            }),
+            got => check_growth(0, got),
+        }
+    }
+
+    fn partitions_assigned(&self, new: &NewTopic) -> Result<i32, Refusal> {
+        if new.partitions != -1 {
+            return Err(Refusal::InvalidRequest {
+                reason: "partitions are assigned by hand, so their number must be -1",
+            });
+        }
+        if new.replication_factor != -1 {
+            return Err(Refusal::InvalidRequest {
+                reason: "partitions are assigned by hand, so the replication factor must be -1",
+            });
+        }
+        let by_partition: BTreeMap<i32, &Vec<i32>> =
+            new.assignments.iter().map(|(partition, replicas)| (*partition, replicas)).collect();
+        if by_partition.len() != new.assignments.len() || !by_partition.keys().copied().eq(0..by_partition.len() as i32)
+        {
+            let reason = "partitions must be numbered from 0 on, each once".to_owned();
+            return Err(Refusal::InvalidReplicaAssignment { reason });
+        }
+        by_partition.values().try_for_each(|replicas| self.check_replicas(replicas))?;
+        check_growth(0, by_partition.len() as i32)
+    }
+
+    /// The replicas of one partition placed by hand: this node, once.
+    fn check_replicas(&self, replicas: &[i32]) -> Result<(), Refusal> {
+        let reason = match replicas {
+            [] => "a partition needs at least one replica".to_owned(),
+            [only] if *only == self.node_id => return Ok(()),
+            [first, ..] if *first != self.node_id => format!("there is no broker {first}, only {}", self.node_id),
+            [_, ..] => format!("broker {} can hold one replica, got {replicas:?}", self.node_id),
+        };
+        Err(Refusal::InvalidReplicaAssignment { reason })
+    }
+
+    fn grow_partitions(
+        &self,
+        image: &Image,
+        name: &str,
+        total: i32,
+        assignments: Option<&[Vec<i32>]>,
+    ) -> Result<TopicMetadata, Refusal> {
+        let topic = known(image, name)?;
+        if total <= topic.partitions {
+            let reason = format!("the topic has {} already, and partitions cannot be taken away", topic.partitions);
+            return Err(Refusal::InvalidPartitions { got: total, reason });
+        }
+        check_growth(topic.partitions, total)?;
+        if let Some(assignments) = assignments {
+            let added = total - topic.partitions;
+            if assignments.len() != added as usize {
+                let reason = format!("{added} partitions are added, but {} were assigned", assignments.len());
+                return Err(Refusal::InvalidReplicaAssignment { reason });
+            }
+            assignments.iter().try_for_each(|replicas| self.check_replicas(replicas))?;
+        }
+        Ok(TopicMetadata { partitions: total, ..topic.clone() })
+    }
+}
+
+fn check_growth(from: i32, total: i32) -> Result<i32, Refusal> {
+    if total - from > MAX_NEW_PARTITIONS {
+        let reason = format!("at most {MAX_NEW_PARTITIONS} can be added at a time");
+        return Err(Refusal::InvalidPartitions { got: total, reason });
+    }
+    Ok(total)
+}
+
+fn known<'a>(image: &'a Image, name: &str) -> Result<&'a TopicMetadata, Refusal> {
+    image.topic(name).map(Arc::as_ref).ok_or_else(|| Refusal::UnknownTopic { name: name.to_owned() })
+}
+
+/// Names are not held against each other here: what is on disk was legal where it came from.
+fn adopt_topic(image: &Image, found: &AdoptedTopic) -> Result<TopicMetadata, Refusal> {
+    check_topic_name(&found.name)?;
+    if image.topic(&found.name).is_some() {
+        return Err(Refusal::TopicExists { name: found.name.clone() });
+    }
+    if found.id.is_nil() || image.topic_by_id(found.id).is_some() {
+        return Err(Refusal::InvalidRequest { reason: "the topic's id is another topic's" });
+    }
+    if found.partitions < 1 {
+        return Err(Refusal::InvalidPartitions {
+            got: found.partitions,
+            reason: "a topic has at least one".to_owned(),
+        });
+    }
+    Ok(TopicMetadata {
+        name: found.name.as_str().into(),
+        id: found.id,
+        partitions: found.partitions,
+        internal: is_internal(&found.name),
+        settings: BTreeMap::new(),
+    })
+}
+
+fn delete_topic(image: &Image, id: Uuid) -> Result<Decision, Refusal> {
+    let topic = image.topic_by_id(id).ok_or(Refusal::UnknownTopicId { id })?;
+    Ok(Decision { entries: vec![Entry::TopicDeleted(id)], committed: Committed::TopicDeleted(topic.clone()) })
+}
+
+fn alter_topic_settings(
+    image: &Image,
+    name: &str,
+    changes: &[(String, Option<String>)],
+) -> Result<TopicMetadata, Refusal> {
+    let topic = known(image, name)?;
+    Ok(TopicMetadata { settings: changed_settings(name, topic.settings.clone(), changes)?, ..topic.clone() })
+}
+
+fn changed_settings(
+    topic: &str,
+    mut settings: BTreeMap<String, String>,
+    changes: &[(String, Option<String>)],
+) -> Result<BTreeMap<String, String>, Refusal> {
+    for (name, value) in changes {
+        match value {
+            Some(value) if value.len() > MAX_SETTING_BYTES => {
+                let reason = format!("its value has {} bytes, {MAX_SETTING_BYTES} are the most", value.len());
+                return Err(Refusal::InvalidConfig { name: name.clone(), reason });
+            }
+            Some(value) => settings.insert(name.clone(), topic_settings::check(topic, name, value)?),
+            None => {
+                topic_settings::check_name(name)?;
+                settings.remove(name)
+            }
+        };
+    }
+    Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules = Rules { node_id: 1, default_partitions: 3 };
+
+    fn decided(image: &mut Image, command: Command) -> Result<Committed, Refusal> {
+        let decision = RULES.decide(image, &command)?;
+        decision.entries.into_iter().for_each(|entry| image.apply(entry));
+        Ok(decision.committed)
+    }
+
+    fn create(image: &mut Image, new: NewTopic) -> Result<Arc<TopicMetadata>, Refusal> {
+        decided(image, Command::CreateTopic(new)).map(|committed| committed.topic().unwrap().clone())
+    }
+
+    #[test]
+    fn a_topic_gets_the_default_partitions_and_its_own_id() {
+        let mut image = Image::default();
+        let first = create(&mut image, NewTopic::named("a")).unwrap();
+        let second = create(&mut image, NewTopic::named("b").partitions(7)).unwrap();
+        assert_eq!((first.partitions, second.partitions), (3, 7));
+        assert_ne!(first.id, second.id);
+        assert_eq!(image.topic_by_id(second.id), Some(&second));
+    }
+
+    #[test]
+    fn a_name_that_is_taken_or_collides_is_refused() {
+        let mut image = Image::default();
+        create(&mut image, NewTopic::named("web.log")).unwrap();
+        assert!(matches!(create(&mut image, NewTopic::named("web.log")), Err(Refusal::TopicExists { .. })));
+        assert!(matches!(create(&mut image, NewTopic::named("web_log")), Err(Refusal::TopicNameCollision { .. })));
+        create(&mut image, NewTopic::named("web-log")).unwrap();
+    }
+
+    #[test]
+    fn counts_out_of_range_are_refused() {
+        let mut image = Image::default();
+        for partitions in [0, -2, i32::MIN, i32::MAX, 10_001] {
+            let refused = create(&mut image, NewTopic::named("a").partitions(partitions));
+            assert!(matches!(refused, Err(Refusal::InvalidPartitions { .. })), "{partitions}");
+        }
+        for replication_factor in [0, -2, 2, 3] {
+            let refused = create(&mut image, NewTopic { replication_factor, ..NewTopic::named("a") });
+            assert_eq!(refused, Err(Refusal::InvalidReplicationFactor { got: replication_factor }));
+        }
+    }
+
+    #[test]
+    fn assignments_by_hand_name_this_broker_once_for_partitions_in_sequence() {
+        let mut image = Image::default();
+        let by_hand = |assignments: &[(i32, &[i32])]| NewTopic {
+            assignments: assignments.iter().map(|(partition, replicas)| (*partition, replicas.to_vec())).collect(),
+            ..NewTopic::named("a")
+        };
+        let refused: [&[(i32, &[i32])]; 5] =
+            [&[(1, &[1])], &[(0, &[1]), (0, &[1])], &[(0, &[])], &[(0, &[2])], &[(0, &[1, 1])]];
+        for assignments in refused {
+            let answer = create(&mut image, by_hand(assignments));
+            assert!(matches!(answer, Err(Refusal::InvalidReplicaAssignment { .. })), "{assignments:?}: {answer:?}");
+        }
+        let both = by_hand(&[(0, &[1])]).partitions(1);
+        assert!(matches!(create(&mut image, both), Err(Refusal::InvalidRequest { .. })));
+        assert_eq!(create(&mut image, by_hand(&[(1, &[1]), (0, &[1])])).unwrap().partitions, 2);
+    }
+
+    #[test]
+    fn a_topic_grows_and_never_shrinks() {
+        let mut image = Image::default();
+        let id = create(&mut image, NewTopic::named("a").partitions(2)).unwrap().id;
+        let grow = |total, assignments| Command::GrowPartitions { name: "a".to_owned(), total, assignments };
+        for total in [2, 1, 0, -1] {
+            assert!(matches!(decided(&mut image, grow(total, None)), Err(Refusal::InvalidPartitions { .. })));
+        }
+        let short = decided(&mut image, grow(4, Some(vec![vec![1]])));
+        assert!(matches!(short, Err(Refusal::InvalidReplicaAssignment { .. })));
+        decided(&mut image, grow(4, Some(vec![vec![1], vec![1]]))).unwrap();
+        assert_eq!((image.topic("a").unwrap().partitions, image.topic("a").unwrap().id), (4, id));
+    }
+
+    #[test]
+    fn settings_are_checked_kept_and_reset() {
+        let mut image = Image::default();
+        let refused = create(&mut image, NewTopic::named("a").setting("retention.ms", "-2"));
+        assert!(matches!(refused, Err(Refusal::InvalidConfig { .. })));
+        create(&mut image, NewTopic::named("a").setting("retention.ms", "1000")).unwrap();
+        let alter = |name: &str, value: Option<&str>| Command::AlterTopicSettings {
+            name: "a".to_owned(),
+            changes: vec![(name.to_owned(), value.map(str::to_owned))],
+        };
+        decided(&mut image, alter("segment.ms", Some("5"))).unwrap();
+        decided(&mut image, alter("retention.ms", None)).unwrap();
+        assert!(decided(&mut image, alter("no.such", None)).is_err());
+        let settings = &image.topic("a").unwrap().settings;
+        assert_eq!(settings.iter().collect::<Vec<_>>(), [(&"segment.ms".to_owned(), &"5".to_owned())]);
+    }
+
+    #[test]
+    fn a_deleted_topics_id_is_remembered_and_its_name_is_free() {
+        let mut image = Image::default();
+        let old = create(&mut image, NewTopic::named("a")).unwrap();
+        decided(&mut image, Command::DeleteTopic { id: old.id }).unwrap();
+        assert!(image.was_deleted(old.id) && image.topic("a").is_none());
+        let gone = decided(&mut image, Command::DeleteTopic { id: old.id });
+        assert_eq!(gone, Err(Refusal::UnknownTopicId { id: old.id }));
+        assert_ne!(create(&mut image, NewTopic::named("a")).unwrap().id, old.id);
+    }
+
+    #[test]
+    fn producer_ids_are_handed_out_once() {
+        let mut image = Image::default();
+        let first = decided(&mut image, Command::AllocateProducerIds).unwrap();
+        let second = decided(&mut image, Command::AllocateProducerIds).unwrap();
+        assert_eq!((first, second), (Committed::ProducerIds { first: 0 }, Committed::ProducerIds { first: 1000 }));
     }
 }

@@ -61,9 +61,13 @@ impl Image {
         self.deleted.contains(&id)
     }
 
-    /// Ids of deleted topics that are remembered, oldest first.
-    pub(super) fn deleted(&self) -> impl Iterator<Item = Uuid> + '_ {
-        self.deleted.iter().copied()
+    /// Entries that lead from nothing to this image, for a snapshot.
+    pub(super) fn to_entries(&self) -> Vec<Entry> {
+        let mut entries =
+            vec![Entry::ClusterId(self.cluster_id.to_string()), Entry::NextProducerId(self.next_producer_id)];
+        entries.extend(self.topics.values().map(|topic| Entry::Topic(TopicMetadata::clone(topic))));
+        entries.extend(self.deleted.iter().copied().map(Entry::TopicDeleted));
+        entries
     }
 
     /// Applies one committed entry.

@@ -10,16 +10,16 @@
 //! topics open and close partitions there), publishes the image, and answers. Hence: whoever was answered finds the
 //! partitions open; whoever sees a topic in an image finds it in the registry too.
 //!
-//! Files, both plain and in the data directory, described byte by byte in [`journal`] and [`entry`]:
+//! Files, both plain and in the data directory, described byte by byte in `journal` and `entry`:
 //! `metadata.log` (frames since the snapshot) and `metadata.snapshot`.
 //!
 //! This room never looks into a partition's data.
 
 mod command;
 mod decide;
-pub mod entry;
+mod entry;
 mod image;
-pub mod journal;
+mod journal;
 mod settings;
 mod topic_name;
 mod topic_settings;
@@ -39,8 +39,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
-use crate::topic::awaiting_log::LogSettings;
+use crate::log::LogSettings;
+use decide::Rules;
+use entry::Entry;
 use writer::{Proposal, Writer};
 
 /// What [`Metadata::open`] needs to know.
@@ -66,9 +69,8 @@ pub type Listener = Box<dyn FnMut(&Arc<Image>) + Send>;
 pub struct Metadata {
     published: Arc<ArcSwap<Image>>,
     writer: Writer,
-    node_id: i32,
-    default_partitions: i32,
-    topic_defaults: Arc<TopicDefaults>,
+    rules: Rules,
+    topic_defaults: TopicDefaults,
     broker_settings: Vec<Described>,
 }
 
@@ -76,21 +78,23 @@ impl Metadata {
     /// Reads snapshot and journal, cuts a torn tail, and gives a new data directory its cluster id. `listener` follows
     /// every image committed from now on; the caller reads the first one by [`Metadata::image`].
     pub fn open(options: MetadataOptions, listener: Listener) -> Result<Self, JournalError> {
-        let (journal, image) = journal::Journal::open(&options.data_dir)?;
+        let (mut journal, mut image) = journal::Journal::open(&options.data_dir)?;
+        if image.cluster_id.is_empty() {
+            let identity = Entry::ClusterId(uuid_to_kafka(Uuid::new_v4()));
+            journal
+                .append(image.last_entry + 1, std::slice::from_ref(&identity))
+                .map_err(|source| JournalError::Io { path: options.data_dir.clone(), source })?;
+            image.apply(identity);
+        }
         let published = Arc::new(ArcSwap::from_pointee(image));
-        let topic_defaults = Arc::new(options.topic_defaults);
-        let rules = decide::Rules {
-            node_id: options.node_id,
-            default_partitions: options.default_partitions,
-            topic_defaults: topic_defaults.clone(),
-        };
-        let writer = Writer::start(journal, published.clone(), rules, listener);
+        let rules = Rules { node_id: options.node_id, default_partitions: options.default_partitions };
+        let writer = Writer::start(journal, published.clone(), rules, listener)
+            .map_err(|source| JournalError::Io { path: options.data_dir, source })?;
         Ok(Metadata {
             published,
             writer,
-            node_id: options.node_id,
-            default_partitions: options.default_partitions,
-            topic_defaults,
+            rules,
+            topic_defaults: options.topic_defaults,
             broker_settings: options.broker_settings,
         })
     }
@@ -118,17 +122,12 @@ impl Metadata {
     /// What `command` would be refused for, against the newest committed state (`validate_only`). `Ok` carries what
     /// would have been committed; ids in it are not the ones that a later proposal gets.
     pub fn validate(&self, command: &Command) -> Result<Committed, Refusal> {
-        let rules = decide::Rules {
-            node_id: self.node_id,
-            default_partitions: self.default_partitions,
-            topic_defaults: self.topic_defaults.clone(),
-        };
-        rules.decide(&self.image(), command).map(|decision| decision.committed)
+        self.rules.decide(&self.image(), command).map(|decision| decision.committed)
     }
 
     /// The node that leads every partition.
     pub fn node_id(&self) -> i32 {
-        self.node_id
+        self.rules.node_id
     }
 
     /// A topic's settings as DescribeConfigs shows them: every setting, where its value comes from, and its synonyms.
@@ -143,7 +142,7 @@ impl Metadata {
 
     /// How the log of `topic` is to be kept.
     pub fn log_settings(&self, topic: &TopicMetadata) -> LogSettings {
-        topic_settings::log_settings(&topic.settings, &self.topic_defaults)
+        self.topic_defaults.log_settings(topic)
     }
 
     /// Stops the writer after what was submitted, with a snapshot, so that the next start has no journal to replay.
@@ -151,3 +150,6 @@ impl Metadata {
         self.writer.stop();
     }
 }
+
+#[cfg(test)]
+mod tests;

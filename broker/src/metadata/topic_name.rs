@@ -36,12 +36,12 @@ pub fn check_topic_name(name: &str) -> Result<(), Refusal> {
 
 /// An existing topic whose name differs from `name` in nothing but '.' against '_' (`Topic.hasCollision`).
 pub(super) fn collision<'a>(name: &str, topics: &'a BTreeMap<Arc<str>, Arc<TopicMetadata>>) -> Option<&'a Arc<str>> {
-    let folded = |name: &str| name.replace('.', "_");
+    let folded = |name: &str| name.bytes().map(|byte| if byte == b'.' { b'_' } else { byte }).collect::<Vec<_>>();
     if !name.contains(['.', '_']) {
         return None;
     }
     let wanted = folded(name);
-    topics.keys().find(|existing| ***existing != *name && folded(existing) == wanted)
+    topics.keys().find(|existing| existing.len() == name.len() && ***existing != *name && folded(existing) == wanted)
 }
 
 const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

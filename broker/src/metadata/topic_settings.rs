@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::settings::{Described, Kind, Source, Synonym};
-use super::{Refusal, is_internal};
-use crate::topic::awaiting_log::LogSettings;
+use super::{Refusal, TopicMetadata, is_internal};
+use crate::log::{CleanupPolicy, LogSettings};
+use crate::record::TimestampType;
 
 /// A row of [`TOPIC_SETTINGS`].
 #[derive(Debug, Clone, Copy)]
@@ -314,6 +315,8 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = &[
 /// Defaults that the broker's own settings change: topic setting → (broker setting that was given, value).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TopicDefaults {
+    /// `producer.id.expiration.ms`, which only the broker has; `None` for Kafka's default.
+    pub producer_id_expiration_ms: Option<i64>,
     given: BTreeMap<&'static str, (&'static str, String)>,
 }
 
@@ -322,19 +325,30 @@ impl TopicDefaults {
     pub fn set(&mut self, topic_setting: &'static str, broker_setting: &'static str, value: String) {
         self.given.insert(topic_setting, (broker_setting, value));
     }
+
+    /// How the log of `topic` is to be kept.
+    pub fn log_settings(&self, topic: &TopicMetadata) -> LogSettings {
+        log_settings(&topic.settings, self)
+    }
 }
 
 /// The row of setting `name`.
-pub(super) fn row(name: &str) -> Option<&'static TopicSetting> {
+fn row(name: &str) -> Option<&'static TopicSetting> {
     TOPIC_SETTINGS.iter().find(|row| row.name == name)
+}
+
+/// Checks that there is a topic setting `name`.
+pub(super) fn check_name(name: &str) -> Result<&'static TopicSetting, Refusal> {
+    row(name).ok_or_else(|| Refusal::InvalidConfig {
+        name: name.to_owned(),
+        reason: "there is no topic setting of this name".to_owned(),
+    })
 }
 
 /// Checks that setting `name` of topic `topic` may be `value`; returns it in canonical form.
 pub(super) fn check(topic: &str, name: &str, value: &str) -> Result<String, Refusal> {
     let refuse = |reason: String| Err(Refusal::InvalidConfig { name: name.to_owned(), reason });
-    let Some(row) = row(name) else {
-        return refuse("there is no topic setting of this name".to_owned());
-    };
+    let row = check_name(name)?;
     let value = match row.kind.parse(value) {
         Ok(value) => value,
         Err(reason) => return refuse(reason),
@@ -390,6 +404,88 @@ pub(super) fn describe(given: &BTreeMap<String, String>, defaults: &TopicDefault
     };
     TOPIC_SETTINGS.iter().map(described).collect()
 }
-pub(super) fn log_settings(_given: &BTreeMap<String, String>, _defaults: &TopicDefaults) -> LogSettings {
-    panic!("being built")
+
+/// What the log is told. Values were checked when they were given; one that does not parse, from a newer broker's
+/// journal, say, leaves the default.
+fn log_settings(given: &BTreeMap<String, String>, defaults: &TopicDefaults) -> LogSettings {
+    let text = |name: &str| row(name).map_or("", |row| effective(row, given, defaults).0);
+    let long = |name: &str| text(name).parse::<i64>().ok();
+    // Kafka says "never" by -1 here and by the largest number there.
+    let limit = |name: &str| long(name).filter(|number| (0..i64::MAX).contains(number));
+    let size = |name: &str, default: u32| long(name).and_then(|number| u32::try_from(number).ok()).unwrap_or(default);
+    let fallback = LogSettings::default();
+    let policies: Vec<&str> = text("cleanup.policy").split(',').map(str::trim).collect();
+    LogSettings {
+        segment_bytes: size("segment.bytes", fallback.segment_bytes),
+        segment_ms: long("segment.ms").unwrap_or(fallback.segment_ms),
+        segment_index_bytes: size("segment.index.bytes", fallback.segment_index_bytes),
+        index_interval_bytes: size("index.interval.bytes", fallback.index_interval_bytes),
+        max_message_bytes: size("max.message.bytes", fallback.max_message_bytes),
+        cleanup: CleanupPolicy { delete: policies.contains(&"delete"), compact: policies.contains(&"compact") },
+        retention_ms: limit("retention.ms"),
+        retention_bytes: limit("retention.bytes").map(i64::unsigned_abs),
+        file_delete_delay_ms: long("file.delete.delay.ms").map_or(fallback.file_delete_delay_ms, i64::unsigned_abs),
+        flush_messages: limit("flush.messages").map(i64::unsigned_abs),
+        flush_ms: limit("flush.ms"),
+        timestamp_type: match text("message.timestamp.type") {
+            "LogAppendTime" => TimestampType::LogAppendTime,
+            _ => TimestampType::CreateTime,
+        },
+        timestamp_before_max_ms: limit("message.timestamp.before.max.ms"),
+        timestamp_after_max_ms: limit("message.timestamp.after.max.ms"),
+        producer_id_expiration_ms: defaults.producer_id_expiration_ms.unwrap_or(fallback.producer_id_expiration_ms),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_value_of_its_kind() {
+        for row in TOPIC_SETTINGS {
+            assert!(row.default.is_empty() || row.kind.parse(row.default).is_ok(), "{}", row.name);
+        }
+        assert!(TOPIC_SETTINGS.is_sorted_by_key(|row| row.name));
+    }
+
+    #[test]
+    fn the_defaults_are_the_logs_own() {
+        assert_eq!(log_settings(&BTreeMap::new(), &TopicDefaults::default()), LogSettings::default());
+    }
+
+    #[test]
+    fn a_topics_value_goes_before_the_brokers_and_that_before_the_default() {
+        let mut defaults = TopicDefaults::default();
+        defaults.set("retention.ms", "log.retention.minutes", "60000".to_owned());
+        assert_eq!(log_settings(&BTreeMap::new(), &defaults).retention_ms, Some(60_000));
+        let given = BTreeMap::from([("retention.ms".to_owned(), "-1".to_owned())]);
+        assert_eq!(log_settings(&given, &defaults).retention_ms, None);
+
+        let described = describe(&given, &defaults);
+        let retention = described.iter().find(|setting| setting.name == "retention.ms").unwrap();
+        assert_eq!((retention.value.as_deref(), retention.source), (Some("-1"), Source::Topic));
+        let places: Vec<_> =
+            retention.synonyms.iter().map(|place| (place.name, place.value.as_str(), place.source)).collect();
+        assert_eq!(
+            places,
+            [
+                ("retention.ms", "-1", Source::Topic),
+                ("log.retention.minutes", "60000", Source::Broker),
+                ("log.retention.ms", "604800000", Source::Default),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_honoured_is_refused_unless_it_asks_for_what_happens_anyway() {
+        let refused = check("news", "cleanup.policy", "compact").unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "setting \"cleanup.policy\": this broker does not compact logs, so it can only be \"delete\""
+        );
+        assert_eq!(check("news", "compression.type", "producer").as_deref(), Ok("producer"));
+        assert!(check("news", "compression.type", "zstd").is_err());
+        assert_eq!(check("__consumer_offsets", "cleanup.policy", "compact").as_deref(), Ok("compact"));
+    }
 }

@@ -12,7 +12,6 @@
 //!
 //! This room knows neither the protocol nor the coordinators, and never waits: whoever has to, awaits a [`Wait`].
 
-pub mod awaiting_log;
 mod partition;
 mod purgatory;
 mod registry;

@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
-
-use super::awaiting_log::{AppendError, Appended, Log, LogError, ReadError};
 use super::purgatory::{ENOUGH, Purgatory};
+use crate::log::{AppendError, Appended, Log, LogError, Origin, ReadError};
 use crate::region::FileRegion;
 
 /// How far a consumer may read (`isolation.level`).
@@ -104,7 +102,7 @@ impl Partition {
         let log = log.map_err(|error| Arc::from(error.to_string()));
         if let Ok(log) = &log {
             self.high_watermark.store(log.log_end_offset(), Ordering::SeqCst);
-            self.leader_epoch.store(log.leader_epoch().unwrap_or(0), Ordering::SeqCst);
+            self.leader_epoch.store(log.latest_epoch().unwrap_or(0), Ordering::SeqCst);
         }
         // A log is opened once; a second attempt would change nothing.
         let _ = self.log.set(log);
@@ -137,10 +135,19 @@ impl Partition {
         }
     }
 
-    /// Appends the batches in `records`, gives them offsets, and wakes fetches that have enough now.
-    pub fn append(&self, records: Bytes, now_ms: i64) -> Result<Appended, PartitionError> {
+    /// Appends a producer's batch, gives it offsets, and wakes fetches that have enough now.
+    pub fn append(&self, records: &[u8], now_ms: i64) -> Result<Appended, PartitionError> {
+        self.append_from(Origin::Client, records, now_ms)
+    }
+
+    /// As [`Partition::append`], for the broker's own records: several batches, control batches too.
+    pub fn append_internal(&self, records: &[u8], now_ms: i64) -> Result<Appended, PartitionError> {
+        self.append_from(Origin::Coordinator, records, now_ms)
+    }
+
+    fn append_from(&self, origin: Origin, records: &[u8], now_ms: i64) -> Result<Appended, PartitionError> {
         let log = self.log()?;
-        let appended = log.append_as_leader(records, self.leader_epoch.load(Ordering::Acquire), now_ms)?;
+        let appended = log.append_as_leader(records, origin, self.leader_epoch.load(Ordering::Acquire), now_ms)?;
         if !appended.duplicate {
             self.advance_high_watermark(appended.last_offset + 1, appended.size_bytes);
         }
