@@ -72,14 +72,6 @@ pub enum RequestError {
         /// What the decoder says.
         cause: String,
     },
-    /// A body was decoded as the request of another API, or one without a schema; a mistake of ours.
-    #[error("the body of {api:?} was decoded as that of API key {got}")]
-    WrongApi {
-        /// The API.
-        api: ApiKey,
-        /// The key of what it was decoded as.
-        got: i16,
-    },
 }
 
 impl Request {
@@ -114,14 +106,13 @@ impl Request {
         versions::by_key(self.api as i16).is_some_and(|row| row.accepts(self.version))
     }
 
-    /// Decodes the body. Byte fields (records) and strings stay slices of the frame.
+    /// Decodes the body as the `T` that belongs to [`Request::api`]. Byte fields (records) and strings stay slices of the frame.
     ///
     /// # Errors
     /// A length that exceeds the bytes that remain, a value its type does not allow, bytes left over.
-    pub fn decode<T: kafka_protocol::protocol::Request>(&self) -> Result<T, RequestError> {
+    pub fn decode<T: Decodable>(&self) -> Result<T, RequestError> {
         let (api, version) = (self.api, self.version);
-        let shape =
-            schema::of(api).filter(|_| T::KEY == api as i16).ok_or(RequestError::WrongApi { api, got: T::KEY })?;
+        let shape = schema::of(api).ok_or(RequestError::UnknownApi { got: api as i16 })?;
         bounds::check(shape, version, &self.body).map_err(|cause| RequestError::OutOfBounds { api, version, cause })?;
         let mut body = self.body.clone();
         let malformed = |cause: String| RequestError::Malformed { what: "the body", api, version, cause };
