@@ -61,6 +61,11 @@ impl Image {
         self.deleted.contains(&id)
     }
 
+    /// Ids of deleted topics that are remembered, oldest first.
+    pub fn deleted(&self) -> impl Iterator<Item = Uuid> + '_ {
+        self.deleted.iter().copied()
+    }
+
     /// Entries that lead from nothing to this image, for a snapshot.
     pub(super) fn to_entries(&self) -> Vec<Entry> {
         let mut entries =

@@ -112,7 +112,7 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = &[
         NON_NEGATIVE,
         "60000",
         "log.segment.delete.delay.ms",
-        "Kafka waits this long before it unlinks a segment; here readers hold the file open, so it is unlinked at once.",
+        "How long the files of a deleted segment stay before they are unlinked.",
     ),
     honoured(
         "flush.messages",

@@ -12,10 +12,16 @@
 //!
 //! This room knows neither the protocol nor the coordinators, and never waits: whoever has to, awaits a [`Wait`].
 
+mod adoption;
+mod directory;
+mod maintenance;
+mod opening;
 mod partition;
 mod purgatory;
 mod registry;
 
+pub use adoption::find_unknown_topics;
+pub use opening::Opening;
 pub use partition::{Isolation, Partition, PartitionError, PartitionRead};
 pub use purgatory::Wait;
-pub use registry::{Topic, Topics};
+pub use registry::{Topic, Topics, TopicsOptions};

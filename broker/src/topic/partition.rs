@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::directory;
 use super::purgatory::{ENOUGH, Purgatory};
 use crate::log::{AppendError, Appended, Log, LogError, Origin, ReadError};
 use crate::region::FileRegion;
@@ -118,6 +119,11 @@ impl Partition {
         self.index
     }
 
+    /// `topic-partition`, as Kafka's own messages have it.
+    pub fn name(&self) -> String {
+        directory::name(&self.topic, self.index)
+    }
+
     /// Where its files were when it was opened.
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -125,7 +131,7 @@ impl Partition {
 
     /// The log itself, for what does not depend on watermarks: offsets by time, epochs, retention.
     pub fn log(&self) -> Result<&Log, PartitionError> {
-        if self.deleted.load(Ordering::Acquire) {
+        if self.is_deleted() {
             return Err(PartitionError::Deleted);
         }
         match self.log.get() {
@@ -223,13 +229,17 @@ impl Partition {
         self.purgatory.credit(ENOUGH);
     }
 
+    pub(super) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::SeqCst)
+    }
+
     pub(super) fn purgatory(&self) -> &Purgatory {
         &self.purgatory
     }
 
     /// Whether a fetch that saw this high watermark has something new to look at.
     pub(super) fn moved_since(&self, seen_high_watermark: i64) -> bool {
-        self.deleted.load(Ordering::SeqCst) || self.high_watermark() != seen_high_watermark
+        self.is_deleted() || self.high_watermark() != seen_high_watermark
     }
 
     fn advance_high_watermark(&self, offset: i64, appended_bytes: usize) {

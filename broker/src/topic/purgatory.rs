@@ -74,8 +74,11 @@ struct Waiter {
 
 impl Waiter {
     fn credit(&self, bytes: i64) {
+        if self.woken.load(Ordering::Acquire) {
+            return;
+        }
         let missing = self.missing_bytes.fetch_sub(bytes, Ordering::AcqRel);
-        // Only the credit that crosses zero wakes; ENOUGH is half the range, so later credits cannot wrap around.
+        // Only the credit that crosses zero wakes.
         if missing > 0 && missing <= bytes {
             self.woken.store(true, Ordering::Release);
             self.wake.notify_one();
