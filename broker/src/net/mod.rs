@@ -1,18 +1,47 @@
 //! Sockets: a listener, one task a connection, frames in, replies out.
 //!
+//! A connection's requests are answered in order: the next one is handled once the reply to the previous one is queued,
+//! and replies to requests that arrived together leave together. While a request waits (a long poll, a rebalance), what
+//! was queued before it is sent, and the client is watched: a reset drops the request, an orderly end of its sending
+//! side gives the request [`NetSettings::half_closed_timeout`] to finish.
+//!
+//! # Memory
+//!
+//! An idle connection has no buffer. A busy one has up to two buffers of 16 KiB for itself; whatever a longer frame
+//! takes is charged to one budget for all connections, as the bytes arrive and not as they are claimed. So request frames
+//! take at most `max_bytes_in_flight + max_frame_bytes + 32 KiB × max_connections` bytes.
+//!
+//! Readers that hold part of a frame and wait for the budget cannot block each other for ever: one at a time may
+//! overdraw it to finish its frame. While anybody waits, readers that hold budget and whose clients are slow are closed
+//! ([`frames`]); requests that fit the connection's own buffer never wait.
+//!
+//! # Who holds what
+//!
+//! Everything about a connection belongs to its task; tasks share the service, the budget, the pool for cold reads,
+//! counters, and the rate of log lines. No lock is held across an await.
+//!
 //! This room knows the four bytes of a frame's length and hands the rest to [`crate::protocol`]; it knows nothing of
 //! Kafka past the request's header.
 
+mod budget;
+mod cause;
+mod connection;
+mod frames;
+mod listener;
+mod residency;
+mod send;
+mod watchdog;
+
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::reply::{Outcome, Peer};
-use crate::background::pool::Pool;
-use crate::metrics::Metrics;
 use crate::protocol::Request;
+
+pub use listener::Listener;
 
 /// Answers requests; implemented by [`crate::server`] for [`crate::api`], and by tests.
 pub trait Service: Send + Sync + 'static {
@@ -25,7 +54,8 @@ pub trait Service: Send + Sync + 'static {
 pub struct NetSettings {
     /// `socket.request.max.bytes`: the longest frame that is accepted, in bytes.
     pub max_frame_bytes: usize,
-    /// `queued.max.request.bytes`: bytes of request frames in memory, over all connections. See [`crate::net`].
+    /// `queued.max.request.bytes`: bytes of request frames in memory over all connections, past what each has for
+    /// itself.
     pub max_bytes_in_flight: usize,
     /// `max.connections`: connections open at a time; one more is closed at once.
     pub max_connections: usize,
@@ -33,7 +63,8 @@ pub struct NetSettings {
     pub idle_timeout: Duration,
     /// How long a client may stop inside a frame.
     pub read_stall_timeout: Duration,
-    /// How long a client may stop reading its reply.
+    /// How long a client may stop reading its reply. Long, since Kafka's Java consumer reads its socket only in
+    /// `poll()`, and may stay away for `max.poll.interval.ms` (5 minutes).
     pub write_stall_timeout: Duration,
     /// How long a request in progress goes on after its client has shut down its sending side.
     pub half_closed_timeout: Duration,
@@ -53,39 +84,5 @@ impl Default for NetSettings {
             half_closed_timeout: Duration::from_secs(5),
             shutdown_timeout: Duration::from_secs(5),
         }
-    }
-}
-
-/// A bound socket that accepts connections once it is served.
-#[derive(Debug)]
-pub struct Listener {
-    _settings: NetSettings,
-}
-
-impl Listener {
-    /// Binds and listens. Port 0 picks a free one. Must be called on a tokio runtime.
-    ///
-    /// # Errors
-    /// What `bind(2)` and `listen(2)` say.
-    pub fn bind(_address: SocketAddr, _settings: NetSettings) -> io::Result<Listener> {
-        panic!("being built")
-    }
-
-    /// The address that it is bound to.
-    pub fn address(&self) -> SocketAddr {
-        panic!("being built")
-    }
-
-    /// Serves connections until `stop` is ready; then accepts no more, lets requests in progress finish within
-    /// [`NetSettings::shutdown_timeout`], and returns when every connection is closed. `cold_reads` is where regions
-    /// that are not in the page cache are brought in.
-    pub async fn serve<S: Service>(
-        self,
-        _service: Arc<S>,
-        _metrics: Arc<Metrics>,
-        _cold_reads: Pool,
-        _stop: impl Future<Output = ()> + Send,
-    ) {
-        panic!("being built")
     }
 }
