@@ -3,7 +3,20 @@
 //! | room | holds |
 //! |---|---|
 //! | [`schema`] | `result.json`: [`RunResult`] and its records; reading and writing; the compatibility promise |
+//! | [`statistics`] | percentiles of merged histograms with their unfinished messages; the coordinated-omission gap |
+//! | [`judgement`] | what a run is worth, in words: the findings every rendering opens with |
+//! | [`figures`] | how figures are written for people |
+//! | [`plot`] | plots as data, and as SVG |
+//! | [`render`] | the terminal summary, the HTML page, the Markdown summary |
+//!
+//! Data goes one way: a `RunResult` is read, never changed, and a rendering is a text made from nothing else. This crate
+//! never measures, and knows neither clients nor brokers.
 
+pub mod figures;
+pub mod judgement;
+pub mod plot;
+pub mod render;
 pub mod schema;
+pub mod statistics;
 
 pub use schema::{ReadError, RunResult, WriteError};

@@ -1,0 +1,130 @@
+//! What a run is worth, in words: the findings every rendering opens with, worst first.
+
+use crate::figures::{count, counted, share};
+use crate::schema::{Anomaly, AnomalyExample, Ending, RunResult};
+
+/// How a finding is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// As promised.
+    Good,
+    /// Read it before using the figures.
+    Caution,
+    /// The run, or its figures, failed.
+    Bad,
+}
+
+/// One thing to know before any figure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How to take it.
+    pub tone: Tone,
+    /// A word or two, in capitals.
+    pub word: &'static str,
+    /// One sentence.
+    pub sentence: String,
+}
+
+/// A rate counts as held when this many of a thousand due messages went through inside the window.
+const HELD_PER_MILLE: u64 = 999;
+
+/// The findings of a run, worst first; never empty.
+pub fn findings(run: &RunResult) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut found = |tone, word, sentence| findings.push(Finding { tone, word, sentence });
+    if let Ending::Failed { error } = &run.ending {
+        found(Tone::Bad, "FAILED", error.clone());
+    }
+    if let Some(sentence) = failing_anomalies(run) {
+        found(Tone::Bad, "ANOMALIES", sentence);
+    }
+    for reason in &run.verdict.invalid {
+        found(Tone::Bad, "INVALID", reason.clone());
+    }
+    for missed in run.assertions.iter().filter(|assertion| assertion.held != Some(true)) {
+        let measured = missed.measured.as_deref().unwrap_or("nothing");
+        let word = if missed.held.is_none() { "UNDECIDED" } else { "ASSERTION MISSED" };
+        found(Tone::Bad, word, format!("{} was asked for, {measured} was measured.", missed.expression));
+    }
+    if run.ending == Ending::Interrupted {
+        let measured = crate::figures::duration_ms(run.times.measured_ms);
+        found(Tone::Caution, "CUT SHORT", format!("The run was ended early; the figures cover {measured}."));
+    }
+    if !run.verdict.complete && !matches!(run.ending, Ending::Failed { .. }) {
+        let sentence =
+            format!("The checker saw {} and could not see them all.", counted(run.verdict.checked, "message"));
+        found(Tone::Caution, "NOT ALL VERIFIED", sentence);
+    }
+    if let Some(sentence) = rate_not_held(run) {
+        found(Tone::Caution, "RATE NOT HELD", sentence);
+    }
+    if findings.is_empty() {
+        findings.push(Finding { tone: Tone::Good, word: "CLEAN", sentence: clean(run) });
+    }
+    findings
+}
+
+/// Whether the figures must not be used.
+pub fn is_invalid(run: &RunResult) -> bool {
+    !run.verdict.invalid.is_empty()
+}
+
+/// `partition 3, offsets 120–124, group audit`: where an anomaly's example lies.
+pub fn place(example: &AnomalyExample) -> String {
+    let mut place = format!("partition {}", example.partition);
+    match (example.first_offset, example.last_offset) {
+        (Some(first), Some(last)) if last > first => place += &format!(", offsets {first}–{last}"),
+        (Some(offset), _) | (None, Some(offset)) => place += &format!(", offset {offset}"),
+        (None, None) => place += ", no offset",
+    }
+    if let Some(group) = &example.group {
+        place += &format!(", group {group}");
+    }
+    place
+}
+
+fn failing_anomalies(run: &RunResult) -> Option<String> {
+    let failing: Vec<&Anomaly> = run.verdict.anomalies.iter().filter(|anomaly| anomaly.failing).collect();
+    if failing.is_empty() {
+        return (run.verdict.complete && !run.verdict.clean)
+            .then(|| "The checker found the run not clean, and named no anomaly.".to_owned());
+    }
+    let named: Vec<String> =
+        failing.iter().map(|anomaly| format!("{} {}", count(anomaly.count), anomaly.name)).collect();
+    Some(format!("{} of {}.", named.join(", "), counted(run.verdict.checked, "checked message")))
+}
+
+fn rate_not_held(run: &RunResult) -> Option<String> {
+    let due = run.totals.due;
+    let consumed = run.totals.groups.iter().map(|group| group.consumed_in_window).min();
+    let through = consumed.map_or(run.totals.acked_in_window, |consumed| consumed.min(run.totals.acked_in_window));
+    if u128::from(through) * 1000 >= u128::from(due) * u128::from(HELD_PER_MILLE) {
+        return None;
+    }
+    let acked = share(run.totals.acked_in_window, due);
+    let consumed = consumed.map_or(String::new(), |consumed| format!(" and {} consumed", share(consumed, due)));
+    Some(format!("{acked} of the due messages were acknowledged{consumed} inside the window."))
+}
+
+fn clean(run: &RunResult) -> String {
+    let totals = &run.totals;
+    let groups = totals.groups.len() as u64;
+    if totals.due == 0 {
+        return "No message was due, and nothing went wrong.".to_owned();
+    }
+    if totals.acked == totals.due && totals.groups.iter().all(|group| group.consumed >= totals.acked) && groups > 0 {
+        let readers = if groups == 1 { "the group".to_owned() } else { format!("each of {groups} groups") };
+        return format!(
+            "All {} were acknowledged and read by {readers}: none lost, duplicated, reordered or corrupt.",
+            counted(totals.due, "message")
+        );
+    }
+    format!(
+        "{} of {} were acknowledged, {} failed, {} unknown, {} unsent; nothing the settings promise was broken.",
+        count(totals.acked),
+        counted(totals.due, "due message"),
+        count(totals.failed),
+        count(totals.unknown),
+        count(totals.unsent)
+    )
+}

@@ -1,0 +1,175 @@
+//! Plots of latency: by percentile, over time, and as a heat map.
+
+use super::axis::log_ns;
+use super::columns::{Column, columns, end};
+use super::load::{GROUPS_SHOWN, POINTS};
+use super::{Axis, Ink, Mark, Panel, Plot, Unit};
+use crate::figures::{counted, duration_ns, number};
+use crate::schema::{RunResult, heat_bucket_floor_ns};
+use crate::statistics::Distribution;
+
+/// Steps of a percentile curve to each nine.
+const STEPS_PER_NINE: f64 = 40.0;
+/// Columns of a heat map at most.
+const HEAT_COLUMNS: usize = 120;
+/// The highest bucket a 64-bit latency can be in; whatever claims more is drawn there.
+const HIGHEST_BUCKET: u32 = 216;
+/// The faintest a heat-map cell is drawn, so that one message among millions is seen.
+const FAINTEST: f64 = 0.14;
+
+/// Latency against the share of messages, on an axis of nines.
+pub(super) fn by_percentile(run: &RunResult) -> Plot {
+    let (id, title) = ("percentiles", "Latency by percentile");
+    let mut curves = vec![
+        (Ink::Acked, "intended → ack".to_owned(), Distribution::of(&run.latencies.intended_to_ack)),
+        (Ink::Sent, "actual → ack".to_owned(), Distribution::of(&run.latencies.actual_to_ack)),
+    ];
+    for (i, group) in run.latencies.intended_to_consumed.iter().take(GROUPS_SHOWN).enumerate() {
+        let name = format!("intended → consumed, {}", group.group);
+        curves.push((Ink::Group(i), name, Distribution::of(&group.latency)));
+    }
+    curves.retain(|(_, _, distribution)| !distribution.is_empty());
+    let (Some(sentence), Some(messages)) = (percentile_sentence(&curves), curves.iter().map(|(_, _, d)| d.len()).max())
+    else {
+        return Plot::without_data(id, title, "No message was timed.");
+    };
+    let mut marks = Vec::new();
+    let mut legend = Vec::new();
+    for (ink, name, distribution) in &curves {
+        let points = curve(distribution);
+        if !points.is_empty() {
+            marks.push(Mark::Line { points, ink: *ink, dashed: *ink == Ink::Sent });
+            legend.push((*ink, name.clone()));
+        }
+    }
+    let shown = marks.iter().filter_map(|mark| if let Mark::Line { points, .. } = mark { Some(points) } else { None });
+    let y = Axis::latency(shown.flatten().map(|(_, log)| 10f64.powf(*log)));
+    let x = Axis::exactly(Unit::Nines, 0.0, last_nine(messages).max(1.0));
+    Plot { id, title, sentence, legend, panels: vec![Panel { label: "latency, by share of messages", x, y, marks }] }
+}
+
+fn percentile_sentence(curves: &[(Ink, String, Distribution)]) -> Option<String> {
+    let said: Vec<String> = curves
+        .iter()
+        .filter(|(ink, ..)| matches!(ink, Ink::Acked | Ink::Group(0)))
+        .filter_map(|(_, name, distribution)| {
+            let (p50, p99) = (distribution.quantile(0.5)?, distribution.quantile(0.99)?);
+            Some(format!(
+                "{name}: half of the messages within {p50}, 99 % within {p99}, all within {}",
+                distribution.max()?
+            ))
+        })
+        .collect();
+    (!said.is_empty()).then(|| format!("{}.", said.join("; ")))
+}
+
+/// The curve as far as it is exact; where unfinished messages make it a bound, it ends.
+fn curve(distribution: &Distribution) -> Vec<(f64, f64)> {
+    let to = last_nine(distribution.len());
+    let steps = (to * STEPS_PER_NINE).ceil() as usize;
+    (0..=steps)
+        .map(|step| (step as f64 / STEPS_PER_NINE).min(to))
+        .map_while(|nines| {
+            let quantile = distribution.quantile(1.0 - 10f64.powf(-nines))?;
+            (!quantile.at_least).then(|| (nines, log_ns(quantile.ns as f64)))
+        })
+        .collect()
+}
+
+/// The nines that so many messages can tell: the last one is the maximum.
+fn last_nine(messages: u64) -> f64 {
+    (messages.max(1) as f64).log10()
+}
+
+/// p50, p99 and maximum of each second.
+pub(super) fn over_time(run: &RunResult) -> Plot {
+    let (id, title) = ("latency", "Latency over time");
+    let columns = columns(run, POINTS);
+    let Some(worst) = columns.iter().filter(|column| column.ack.p99.is_some()).max_by_key(|column| column.ack.p99)
+    else {
+        return Plot::without_data(id, title, "No message was timed.");
+    };
+    let p99 = worst.ack.p99.unwrap_or(0);
+    let mut sentence =
+        format!("The worst second for producers (at {} s) has a p99 of {}", number(worst.from), duration_ns(p99));
+    if let Some(worst) = columns.iter().filter(|column| column.e2e.p99.is_some()).max_by_key(|column| column.e2e.p99) {
+        let p99 = worst.e2e.p99.unwrap_or(0);
+        sentence += &format!("; for consumers (at {} s), of {}", number(worst.from), duration_ns(p99));
+    }
+    sentence += ".";
+    if run.series.len() > columns.len() {
+        let seconds = run.series.len().div_ceil(columns.len());
+        sentence += &format!(" Each point is the worst of {}.", counted(seconds as u64, "second"));
+    }
+    let seconds = Axis::exactly(Unit::Seconds, 0.0, end(&columns));
+    let mut panels = vec![panel_of_worst("intended → ack", &columns, &seconds, |column| column.ack)];
+    if columns.iter().any(|column| column.e2e.max.is_some()) {
+        panels.push(panel_of_worst("intended → consumed, all groups", &columns, &seconds, |column| column.e2e));
+    }
+    let legend =
+        vec![(Ink::Worst, "maximum".to_owned()), (Ink::Group(0), "p99".to_owned()), (Ink::Acked, "p50".to_owned())];
+    Plot { id, title, sentence, legend, panels }
+}
+
+fn panel_of_worst(
+    label: &'static str,
+    columns: &[Column],
+    x: &Axis,
+    of: impl Fn(&Column) -> super::columns::Worst,
+) -> Panel {
+    let mut marks = Vec::new();
+    let mut all_ns = Vec::new();
+    let figures: [(Ink, &dyn Fn(&Column) -> Option<u64>); 3] = [
+        (Ink::Worst, &|column| of(column).max),
+        (Ink::Group(0), &|column| of(column).p99),
+        (Ink::Acked, &|column| of(column).p50),
+    ];
+    for (ink, figure) in figures {
+        // A second without messages interrupts the line.
+        for stretch in columns.split(|column| figure(column).is_none()).filter(|stretch| !stretch.is_empty()) {
+            let known = stretch.iter().filter_map(|column| Some((column.middle(), figure(column)? as f64)));
+            let points: Vec<(f64, f64)> =
+                known.inspect(|(_, ns)| all_ns.push(*ns)).map(|(x, ns)| (x, log_ns(ns))).collect();
+            marks.push(Mark::Line { points, ink, dashed: false });
+        }
+    }
+    Panel { label, x: x.clone(), y: Axis::latency(all_ns), marks }
+}
+
+/// How many messages had which latency, second by second.
+pub(super) fn heat_map(run: &RunResult) -> Plot {
+    let (id, title) = ("heat", "Latency heat map");
+    let columns = columns(run, HEAT_COLUMNS);
+    let cells = || {
+        columns.iter().flat_map(|column| {
+            column.heat.iter().map(move |(bucket, count)| (column, *bucket.min(&HIGHEST_BUCKET), *count))
+        })
+    };
+    let Some(most) = cells().map(|(.., count)| count).max() else {
+        return Plot::without_data(id, title, "No message was timed.");
+    };
+    let consumed = run.series.iter().any(|second| second.consumed.count > 0);
+    let label = if consumed { "intended → consumed, all groups" } else { "intended → ack" };
+    let total = cells().fold(0u64, |total, (.., count)| total.saturating_add(count));
+    let slow_from = heat_bucket_floor_ns(crate::schema::heat_bucket(100_000_000));
+    let slow = cells().filter(|(_, bucket, _)| heat_bucket_floor_ns(*bucket) >= slow_from);
+    let slow = slow.fold(0u64, |slow, (.., count)| slow.saturating_add(count));
+    let sentence = format!(
+        "Each column is {}, each cell the messages of one latency, darker for more (logarithmic); {} of {} took 0.1 s or more.",
+        counted(run.series.len().div_ceil(columns.len().max(1)) as u64, "second"),
+        crate::figures::count(slow),
+        counted(total, "message")
+    );
+    let mut edges = Vec::new();
+    let marks = cells()
+        .map(|(column, bucket, count)| {
+            let (low, high) = (heat_bucket_floor_ns(bucket), heat_bucket_floor_ns(bucket + 1));
+            edges.extend([low, high]);
+            let density = (count as f64).ln_1p() / (most as f64).ln_1p().max(f64::MIN_POSITIVE);
+            let opacity = FAINTEST + (1.0 - FAINTEST) * density.clamp(0.0, 1.0);
+            Mark::Cell { x: (column.from, column.to), y: (log_ns(low), log_ns(high)), ink: Ink::Heat, opacity }
+        })
+        .collect();
+    let panel = Panel { label, x: Axis::exactly(Unit::Seconds, 0.0, end(&columns)), y: Axis::latency(edges), marks };
+    Plot { id, title, sentence, legend: Vec::new(), panels: vec![panel] }
+}

@@ -1,0 +1,121 @@
+//! A short summary in GitHub-flavoured Markdown, for the summary of a CI run.
+
+use std::fmt::Write;
+
+use super::{QUANTILES, anomaly_in_words, client_in_words, latency_rows, load_in_words};
+use crate::figures::{bytes, bytes_f64, count, duration_us, number, share};
+use crate::judgement::{Tone, findings, is_invalid, place};
+use crate::schema::RunResult;
+use crate::statistics::per_second;
+
+/// Examples of an anomaly that are listed.
+const EXAMPLES_SHOWN: usize = 3;
+
+/// The summary of a run.
+pub fn markdown(run: &RunResult) -> String {
+    let mut text = String::new();
+    for finding in findings(run) {
+        let mark = match finding.tone {
+            Tone::Good => "✅",
+            Tone::Caution => "⚠️",
+            Tone::Bad => "❌",
+        };
+        paragraph(&mut text, &format!("{mark} **{}** {}", finding.word, escaped(&finding.sentence)));
+    }
+    for anomaly in &run.verdict.anomalies {
+        line(&mut text, &format!("- **{}**: {}", escaped(&anomaly_in_words(anomaly)), escaped(&anomaly.meaning)));
+        for example in anomaly.examples.iter().take(EXAMPLES_SHOWN) {
+            line(&mut text, &format!("  - {}: {}", escaped(&place(example)), escaped(&example.detail)));
+        }
+    }
+    if !run.verdict.anomalies.is_empty() {
+        text.push('\n');
+    }
+    paragraph(&mut text, &format!("{}; {}.", load_in_words(&run.plan), escaped(&client_in_words(&run.plan))));
+    latencies(&mut text, run);
+    figures(&mut text, run);
+    text
+}
+
+fn latencies(text: &mut String, run: &RunResult) {
+    let heads: String = QUANTILES.iter().map(|(_, name)| format!(" {name} |")).collect();
+    line(text, &format!("| latency{} |{heads} max |", invalid(run)));
+    line(text, &format!("|---|{}", "--:|".repeat(QUANTILES.len() + 1)));
+    for row in latency_rows(run) {
+        let of = row.of.as_deref().map_or(String::new(), |of| format!(", {}", escaped(of)));
+        let cells: Vec<String> = row.cells().collect();
+        line(text, &format!("| {}{of} | {} |", row.label, cells.join(" | ")));
+    }
+    text.push('\n');
+}
+
+fn figures(text: &mut String, run: &RunResult) {
+    let totals = &run.totals;
+    let mut rows = vec![
+        ("acknowledged", format!("{} of {} due", count(totals.acked), count(totals.due))),
+        ("in the window", share(totals.acked_in_window, totals.due)),
+    ];
+    if let Some(rate) = per_second(totals.acked_in_window, run.times.measured_ms) {
+        rows.push(("rate", format!("{} messages/s", number(rate))));
+    }
+    if let Some(volume) = per_second(totals.acked_bytes, run.times.measured_ms) {
+        rows.push(("volume", format!("{}/s", bytes_f64(volume))));
+    }
+    if let Some(consumed) = totals.groups.iter().map(|group| group.consumed).min() {
+        rows.push(("consumed by each group, at least", count(consumed)));
+    }
+    if let Some(n) = run.batching.messages_per_batch {
+        rows.push(("messages in a batch", number(n)));
+    }
+    if let Some(broker) = &run.resources.broker {
+        if let Some(us) = broker.cpu_us_per_million_messages {
+            rows.push(("broker CPU, a million messages", duration_us(us)));
+        }
+        rows.push(("broker memory, at most", bytes(broker.rss_max_bytes)));
+    }
+    line(text, &format!("| figure{} | |", invalid(run)));
+    line(text, "|---|--:|");
+    for (name, figure) in rows {
+        line(text, &format!("| {name} | {figure} |"));
+    }
+}
+
+fn invalid(run: &RunResult) -> &'static str {
+    if is_invalid(run) { " (INVALID)" } else { "" }
+}
+
+fn paragraph(text: &mut String, paragraph: &str) {
+    line(text, paragraph);
+    text.push('\n');
+}
+
+fn line(text: &mut String, line: &str) {
+    // Writing to a String does not fail.
+    let _ = writeln!(text, "{line}");
+}
+
+/// Text from outside as itself: no markup, no HTML, no new row.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '!' | '~' => escaped.extend(['\\', c]),
+            c if c.is_control() => escaped.push(' '),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_from_outside_stay_text() {
+        assert_eq!(escaped("<b>|x|\n*y*"), "&lt;b&gt;\\|x\\| \\*y\\*");
+    }
+}

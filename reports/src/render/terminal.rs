@@ -1,0 +1,288 @@
+//! The summary on a terminal: one screen, at most 100 columns, the verdict first.
+//!
+//! Text from outside loses its control characters, so that no name can move the cursor.
+
+use std::io::IsTerminal;
+
+use super::{GROUPS_APART, QUANTILES, anomaly_in_words, client_in_words, latency_rows, load_in_words};
+use crate::figures::{bytes, bytes_f64, count, duration_ns, duration_us, number, share};
+use crate::judgement::{Tone, findings, is_invalid, place};
+use crate::schema::{ProcessUse, RunResult};
+use crate::statistics::{omission_gap, per_second};
+
+/// Columns a line has at most.
+const COLUMNS: usize = 100;
+/// Where the text after a label begins.
+const LABEL_COLUMNS: usize = 13;
+/// Width of a latency.
+const LATENCY_COLUMNS: usize = 10;
+/// Width of a latency row's name.
+const NAME_COLUMNS: usize = 36;
+/// Kinds of anomalies shown, and examples of each.
+const ANOMALIES_SHOWN: usize = 4;
+const EXAMPLES_SHOWN: usize = 2;
+
+/// Whether a text may hold ANSI colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// Plain text.
+    Never,
+    /// With ANSI escape sequences.
+    Ansi,
+}
+
+impl Colour {
+    /// Colours where the stream is a terminal and `NO_COLOR` (no-color.org) is not set.
+    pub fn for_stream(stream: &impl IsTerminal) -> Self {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        if stream.is_terminal() && !refused { Self::Ansi } else { Self::Never }
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        match self {
+            Self::Never => text.to_owned(),
+            Self::Ansi => format!("\x1b[{code}m{text}\x1b[0m"),
+        }
+    }
+}
+
+/// The summary of a run, each line ended.
+pub fn terminal(run: &RunResult, colour: Colour) -> String {
+    let mut screen = Screen { lines: Vec::new(), colour, invalid: is_invalid(run) };
+    verdict(&mut screen, run);
+    anomalies(&mut screen, run);
+    screen.blank();
+    asked(&mut screen, run);
+    screen.blank();
+    latencies(&mut screen, run);
+    screen.blank();
+    throughput(&mut screen, run);
+    resources(&mut screen, run);
+    for assertion in run.assertions.iter().filter(|assertion| assertion.held == Some(true)) {
+        let measured = assertion.measured.as_deref().unwrap_or("nothing");
+        screen.row("asserted", &format!("{} held: {measured} measured", assertion.expression));
+    }
+    screen.lines.join("\n") + "\n"
+}
+
+struct Screen {
+    lines: Vec<String>,
+    colour: Colour,
+    invalid: bool,
+}
+
+impl Screen {
+    /// A line with figures; an invalid run's carries the word.
+    fn line(&mut self, text: &str) {
+        let mark = if self.invalid { self.colour.paint("31", "INVALID") + "  " } else { String::new() };
+        self.lines.push(format!("{mark}{text}"));
+    }
+
+    fn blank(&mut self) {
+        self.lines.push(String::new());
+    }
+
+    fn room(&self) -> usize {
+        if self.invalid { COLUMNS - "INVALID  ".len() } else { COLUMNS }
+    }
+
+    /// A label and its text, wrapped under itself.
+    fn row(&mut self, label: &str, text: &str) {
+        let label = self.colour.paint("2", &format!("{label:<LABEL_COLUMNS$}"));
+        for (i, part) in wrapped(text, self.room() - LABEL_COLUMNS).into_iter().enumerate() {
+            let before = if i == 0 { label.clone() } else { " ".repeat(LABEL_COLUMNS) };
+            self.line(&format!("{before}{part}"));
+        }
+    }
+}
+
+fn verdict(screen: &mut Screen, run: &RunResult) {
+    for finding in findings(run) {
+        let code = match finding.tone {
+            Tone::Good => "1;32",
+            Tone::Caution => "1;33",
+            Tone::Bad => "1;31",
+        };
+        let indent = finding.word.chars().count() + 2;
+        let parts = wrapped(&finding.sentence, COLUMNS - indent);
+        for (i, part) in parts.into_iter().enumerate() {
+            let before = if i == 0 { screen.colour.paint(code, finding.word) + "  " } else { " ".repeat(indent) };
+            screen.lines.push(format!("{before}{part}"));
+        }
+    }
+}
+
+fn anomalies(screen: &mut Screen, run: &RunResult) {
+    let anomalies = &run.verdict.anomalies;
+    for anomaly in anomalies.iter().take(ANOMALIES_SHOWN) {
+        let text = format!("{}: {}", anomaly_in_words(anomaly), anomaly.meaning);
+        for (i, part) in wrapped(&text, COLUMNS - 4).into_iter().enumerate() {
+            screen.lines.push(format!("{}{part}", if i == 0 { "  " } else { "    " }));
+        }
+        for example in anomaly.examples.iter().take(EXAMPLES_SHOWN) {
+            let text = format!("{}: {}", place(example), example.detail);
+            screen.lines.extend(wrapped(&text, COLUMNS - 4).into_iter().map(|part| format!("    {part}")));
+        }
+    }
+    if anomalies.len() > ANOMALIES_SHOWN || anomalies.iter().any(|anomaly| anomaly.examples.len() > EXAMPLES_SHOWN) {
+        screen.lines.push("  more of them in result.json".to_owned());
+    }
+}
+
+fn asked(screen: &mut Screen, run: &RunResult) {
+    let plan = &run.plan;
+    screen.row(
+        "asked",
+        &format!("{}; {} each, key {}, partitioner {}", load_in_words(plan), plan.size, plan.key, plan.partitioner),
+    );
+    let broker = &run.manifest.broker;
+    let version = broker.version.as_deref().map_or(String::new(), |version| format!(" {version}"));
+    let to = format!(
+        "{}{version}, topic {} of {} partitions; {}",
+        broker.kind,
+        plan.topic,
+        plan.partitions,
+        client_in_words(plan)
+    );
+    screen.row("of", &to);
+}
+
+fn latencies(screen: &mut Screen, run: &RunResult) {
+    let heads = QUANTILES.iter().map(|(_, name)| *name).chain(["max"]);
+    let heads: String = heads.map(|head| format!("{head:>LATENCY_COLUMNS$}")).collect();
+    let head = screen.colour.paint("2", &format!("{:<NAME_COLUMNS$}{heads}", "latency"));
+    screen.line(&head);
+    for row in latency_rows(run) {
+        let of = row.of.as_deref().map_or(String::new(), |of| format!(", {}", printable(of)));
+        let name: String = format!("{}{of}", row.label).chars().take(NAME_COLUMNS - 1).collect();
+        let cells: String = row.cells().map(|cell| format!("{cell:>LATENCY_COLUMNS$}")).collect();
+        screen.line(&format!("{name:<NAME_COLUMNS$}{cells}"));
+        if row.censored > 0 || row.non_positive > 0 {
+            let text = format!("{} unfinished, {} not positive", count(row.censored), count(row.non_positive));
+            screen.line(&format!("  {text}"));
+        }
+    }
+    if let Some(gap) = omission_gap(&run.latencies) {
+        let (p99, max) = (duration_ns(gap.p99_ns), duration_ns(gap.max_ns));
+        screen.row("omission", &format!("a closed loop would have hidden {p99} of p99 and {max} of the maximum"));
+    }
+}
+
+fn throughput(screen: &mut Screen, run: &RunResult) {
+    let totals = &run.totals;
+    let rate = per_second(totals.acked_in_window, run.times.measured_ms).map_or("–".to_owned(), number);
+    let volume = per_second(totals.acked_bytes, run.times.measured_ms).map_or("–".to_owned(), bytes_f64);
+    let in_window = share(totals.acked_in_window, totals.due);
+    let mut text = format!("{rate} messages/s, {volume}/s; ");
+    text += &format!("{} of {} due ({in_window} in the window)", count(totals.acked), count(totals.due));
+    for (number, what) in [(totals.failed, "failed"), (totals.unknown, "unknown"), (totals.unsent, "unsent")] {
+        if number > 0 {
+            text += &format!(", {} {what}", count(number));
+        }
+    }
+    screen.row("acked", &text);
+    for group in totals.groups.iter().take(GROUPS_APART) {
+        let in_window = share(group.consumed_in_window, totals.due);
+        let mut text = format!("{} by {} ({in_window} in the window)", count(group.consumed), group.name);
+        for (number, what) in [(group.redelivered, "redelivered"), (group.foreign, "foreign")] {
+            if number > 0 {
+                text += &format!(", {} {what}", count(number));
+            }
+        }
+        screen.row("consumed", &text);
+    }
+    if totals.groups.len() > GROUPS_APART {
+        screen.row("", &format!("… and {} more groups", totals.groups.len() - GROUPS_APART));
+    }
+    let batching = &run.batching;
+    let parts: Vec<String> = [
+        batching.messages_per_batch.map(|n| format!("{} messages", number(n))),
+        batching.bytes_per_batch.map(|n| format!("{} a batch", bytes_f64(n))),
+        batching.produce_requests_per_second.map(|n| format!("{} produce requests/s", number(n))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if !parts.is_empty() {
+        screen.row("batching", &parts.join(", "));
+    }
+}
+
+fn resources(screen: &mut Screen, run: &RunResult) {
+    if let Some(broker) = &run.resources.broker {
+        screen.row("broker", &process(broker));
+    }
+    let health = &run.generator;
+    let queue = match health.queue_full_ns {
+        0 => "queue never full".to_owned(),
+        ns => format!("queue full for {}", duration_ns(ns)),
+    };
+    let (lag, quantum) = (duration_ns(health.max_schedule_lag_ns), duration_ns(health.pacing_quantum_ns));
+    let mut text = format!("at most {lag} behind schedule, {queue}, quantum {quantum}");
+    if let Some(cpu_share) = health.cpu_share {
+        text += &format!(", {} % of the CPU", number(cpu_share * 100.0));
+    }
+    screen.row("generator", &text);
+}
+
+fn process(used: &ProcessUse) -> String {
+    let cpu = used.user_us.saturating_add(used.system_us);
+    let mut text = format!("{} of CPU", duration_us(cpu));
+    if let Some(us) = used.cpu_us_per_million_messages {
+        text += &format!(" ({} a million messages)", duration_us(us));
+    }
+    text += &format!(", at most {} resident", bytes(used.rss_max_bytes));
+    if let Some(us) = used.ready_us {
+        text += &format!(", ready in {}", duration_us(us));
+    }
+    text
+}
+
+/// Text from outside without what a terminal would act on.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Lines of at most `columns` characters, broken at spaces; a longer word is cut.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in printable(text).split(' ').filter(|word| !word.is_empty()) {
+        let mut word: Vec<char> = word.chars().collect();
+        while !word.is_empty() {
+            let line = lines.last_mut().filter(|line| !line.is_empty());
+            let used = line.as_ref().map_or(0, |line| line.chars().count() + 1);
+            match line {
+                Some(line) if used + word.len() <= columns => {
+                    line.push(' ');
+                    line.extend(word.drain(..));
+                }
+                Some(_) => lines.push(String::new()),
+                None => {
+                    let rest = word.split_off(word.len().min(columns));
+                    if let Some(line) = lines.last_mut() {
+                        line.extend(word);
+                    }
+                    word = rest;
+                }
+            }
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_wraps_at_spaces_and_never_overflows() {
+        assert_eq!(wrapped("a bb ccc", 4), ["a bb", "ccc"]);
+        assert_eq!(wrapped("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrapped("", 3), [""]);
+    }
+
+    #[test]
+    fn control_characters_of_a_name_do_not_reach_the_terminal() {
+        assert_eq!(wrapped("a\x1b[31mb\nc", 40), ["a\u{fffd}[31mb\u{fffd}c"]);
+    }
+}
