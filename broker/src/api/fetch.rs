@@ -217,3 +217,58 @@ fn reply(
     }
     Ok(Outcome::Reply(Reply { parts }))
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::{BufMut, BytesMut};
+
+    use super::*;
+    use crate::region::FileRegion;
+
+    fn fetch_request() -> Request {
+        let mut frame = BytesMut::new();
+        frame.put_i16(1);
+        frame.put_i16(11);
+        frame.put_i32(5);
+        frame.put_i16(-1);
+        Request::parse(frame.freeze()).expect("a header")
+    }
+
+    fn read_of(lengths: &[usize]) -> Result<PartitionRead, KafkaError> {
+        let file = Arc::new(tempfile::tempfile().expect("a file"));
+        let region = |len: &usize| FileRegion { file: file.clone(), position: 0, len: *len, hot: true };
+        Ok(PartitionRead {
+            regions: lengths.iter().map(region).collect(),
+            size_bytes: lengths.iter().sum(),
+            high_watermark: 0,
+            last_stable_offset: 0,
+            log_start_offset: 0,
+        })
+    }
+
+    #[test]
+    fn each_hole_gets_the_regions_of_its_partition() {
+        let reads =
+            vec![read_of(&[]), read_of(&[10, 20]), Err(KafkaError::OffsetOutOfRange), read_of(&[]), read_of(&[3])];
+        let partitions = reads.iter().map(|read| FetchedPartition {
+            records_len: read.as_ref().map_or(0, |read| read.size_bytes),
+            ..refused(0, KafkaError::OffsetOutOfRange)
+        });
+        let topic = FetchedTopic { partitions: partitions.collect(), ..FetchedTopic::default() };
+        let response = FetchResponse { topics: vec![topic], ..FetchResponse::default() };
+        let Ok(Outcome::Reply(reply)) = reply(&fetch_request(), &response, reads) else { panic!("a reply") };
+
+        let regions: Vec<usize> = reply
+            .parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Region(region) => Some(region.len),
+                Part::Bytes(_) => None,
+            })
+            .collect();
+        assert_eq!(regions, [10, 20, 3]);
+        let Some(Part::Bytes(head)) = reply.parts.first() else { panic!("bytes come first") };
+        let length = head.first_chunk().copied().map(u32::from_be_bytes);
+        assert_eq!(length, Some(reply.parts.iter().map(Part::len).sum::<usize>() as u32 - 4));
+    }
+}
