@@ -88,10 +88,10 @@ impl Axis {
 
     fn latency_ticks(&self, wanted: usize) -> Vec<(f64, String)> {
         let decades = self.to - self.from;
-        let within: &[f64] = if decades * 3.0 <= wanted as f64 + 1.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let within: &[f64] = if decades * 2.0 <= wanted as f64 { &[1.0, 2.0, 5.0] } else { &[1.0] };
         let every = ((decades / wanted as f64).ceil() as i32).max(1);
         let mut ticks = Vec::new();
-        for decade in (self.from.floor() as i32)..=(self.to.ceil() as i32) {
+        for decade in (self.from.floor().max(0.0) as i32)..=(self.to.ceil().min(HIGHEST_DECADE) as i32) {
             if decade.rem_euclid(every) != 0 {
                 continue;
             }
@@ -106,6 +106,9 @@ impl Axis {
         ticks
     }
 }
+
+/// 64 bits of nanoseconds end below the next.
+const HIGHEST_DECADE: f64 = 19.0;
 
 /// The coordinate of a latency.
 pub(super) fn log_ns(ns: f64) -> f64 {
@@ -123,7 +126,14 @@ fn nines_ticks(to: f64, wanted: usize) -> Vec<(f64, String)> {
         };
         ticks.push((nines as f64, label));
     }
-    ticks.retain(|(at, _)| *at <= to);
+    // Labels of half the wanted distance still stand apart.
+    let apart = to / wanted as f64 / 2.0;
+    let mut last = f64::NEG_INFINITY;
+    ticks.retain(|(at, _)| {
+        let stays = *at <= to && at - last >= apart;
+        last = if stays { *at } else { last };
+        stays
+    });
     ticks
 }
 
@@ -174,10 +184,10 @@ mod tests {
         assert_eq!(labels(&Axis::from_zero(Unit::Bytes, 26_214_400.0), 5), ["0 B", "10 MiB", "20 MiB"]);
         assert_eq!(labels(&Axis::exactly(Unit::Ordinal, 0.0, 6.0), 8), ["0", "1", "2", "3", "4", "5"]);
         assert_eq!(
-            labels(&Axis::exactly(Unit::Nines, 0.0, 4.2), 6),
+            labels(&Axis::exactly(Unit::Nines, 0.0, 4.2), 12),
             ["0 %", "50 %", "90 %", "99 %", "99.9 %", "99.99 %"]
         );
-        assert_eq!(labels(&Axis::latency([1.5e6, 3e8]), 6), ["1 ms", "10 ms", "100 ms"]);
+        assert_eq!(labels(&Axis::latency([0.9e6, 3e9]), 6), ["1 ms", "10 ms", "100 ms", "1 s"]);
     }
 
     #[test]

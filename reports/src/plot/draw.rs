@@ -18,6 +18,31 @@ const LABEL_PX: u32 = 12;
 /// Plotters writes a font size as this much less than asked.
 const FONT_SIZE_FACTOR: f64 = 1.24;
 
+/// How a line is drawn. Lines that may lie on each other are drawn in this order, so that each shows beside the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stroke {
+    /// Below others.
+    Broad,
+    /// Between or alone.
+    Plain,
+    /// Above others.
+    Fine,
+    /// Above all, in dashes.
+    Dashed,
+}
+
+impl Stroke {
+    /// Width in drawn pixels.
+    fn width(self) -> u32 {
+        match self {
+            Self::Broad => FINENESS * 9 / 2,
+            Self::Plain => FINENESS * 9 / 4,
+            Self::Fine => FINENESS * 5 / 4,
+            Self::Dashed => FINENESS * 3 / 2,
+        }
+    }
+}
+
 /// What is drawn on a panel's axes, in their coordinates.
 #[derive(Debug, Clone)]
 pub enum Mark {
@@ -27,8 +52,8 @@ pub enum Mark {
         points: Vec<(f64, f64)>,
         /// Its colour.
         ink: Ink,
-        /// Drawn in dashes.
-        dashed: bool,
+        /// Its look.
+        stroke: Stroke,
     },
     /// The area between a line and the axis.
     Area {
@@ -136,11 +161,11 @@ impl Panel {
         mark: &Mark,
     ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
         match mark {
-            Mark::Line { points, ink, dashed } => {
-                let style = ink.rgb().stroke_width(FINENESS * 2);
+            Mark::Line { points, ink, stroke } => {
+                let style = ink.rgb().stroke_width(stroke.width());
                 if let [point] = points.as_slice() {
                     chart.draw_series([Circle::new(*point, 3 * FINENESS, ink.rgb().filled())])?;
-                } else if *dashed {
+                } else if *stroke == Stroke::Dashed {
                     let line = points.iter().copied();
                     chart.draw_series(DashedLineSeries::new(line, 6 * FINENESS, 5 * FINENESS, style))?;
                 } else {

@@ -1,11 +1,11 @@
 //! Plots of latency: by percentile, over time, and as a heat map.
 
 use super::axis::log_ns;
-use super::columns::{Column, columns, end};
-use super::load::{GROUPS_SHOWN, POINTS};
-use super::{Axis, Ink, Mark, Panel, Plot, Unit};
-use crate::figures::{counted, duration_ns, number};
-use crate::schema::{RunResult, heat_bucket_floor_ns};
+use super::columns::{Column, Worst, columns, end};
+use super::load::{GROUPS_SHOWN, POINTS, group_stroke};
+use super::{Axis, Ink, Mark, Panel, Plot, Stroke, Unit};
+use crate::figures::{count, counted, duration_ns, number};
+use crate::schema::{RunResult, heat_bucket, heat_bucket_floor_ns};
 use crate::statistics::Distribution;
 
 /// Steps of a percentile curve to each nine.
@@ -14,32 +14,34 @@ const STEPS_PER_NINE: f64 = 40.0;
 const HEAT_COLUMNS: usize = 120;
 /// The highest bucket a 64-bit latency can be in; whatever claims more is drawn there.
 const HIGHEST_BUCKET: u32 = 216;
+/// What the heat map's sentence counts as slow.
+const SLOW_NS: u64 = 100_000_000;
 /// The faintest a heat-map cell is drawn, so that one message among millions is seen.
 const FAINTEST: f64 = 0.14;
 
 /// Latency against the share of messages, on an axis of nines.
 pub(super) fn by_percentile(run: &RunResult) -> Plot {
     let (id, title) = ("percentiles", "Latency by percentile");
-    let mut curves = vec![
-        (Ink::Acked, "intended → ack".to_owned(), Distribution::of(&run.latencies.intended_to_ack)),
-        (Ink::Sent, "actual → ack".to_owned(), Distribution::of(&run.latencies.actual_to_ack)),
-    ];
-    for (i, group) in run.latencies.intended_to_consumed.iter().take(GROUPS_SHOWN).enumerate() {
-        let name = format!("intended → consumed, {}", group.group);
-        curves.push((Ink::Group(i), name, Distribution::of(&group.latency)));
-    }
-    curves.retain(|(_, _, distribution)| !distribution.is_empty());
-    let (Some(sentence), Some(messages)) = (percentile_sentence(&curves), curves.iter().map(|(_, _, d)| d.len()).max())
-    else {
+    let ack = Distribution::of(&run.latencies.intended_to_ack);
+    let consumed = Distribution::merged(run.latencies.intended_to_consumed.iter().map(|group| &group.latency));
+    let Some(sentence) = percentile_sentence(&ack, &consumed) else {
         return Plot::without_data(id, title, "No message was timed.");
     };
+    let actual = Distribution::of(&run.latencies.actual_to_ack);
+    let mut curves = vec![(Ink::Acked, Stroke::Broad, "intended → ack".to_owned(), ack)];
+    for (i, group) in run.latencies.intended_to_consumed.iter().take(GROUPS_SHOWN).enumerate() {
+        let name = format!("intended → consumed, {}", group.group);
+        curves.push((Ink::Group(i), group_stroke(i), name, Distribution::of(&group.latency)));
+    }
+    curves.push((Ink::Sent, Stroke::Dashed, "actual → ack".to_owned(), actual));
+    let messages = curves.iter().map(|(.., distribution)| distribution.len()).max().unwrap_or(0);
     let mut marks = Vec::new();
     let mut legend = Vec::new();
-    for (ink, name, distribution) in &curves {
-        let points = curve(distribution);
+    for (ink, stroke, name, distribution) in curves {
+        let points = curve(&distribution);
         if !points.is_empty() {
-            marks.push(Mark::Line { points, ink: *ink, dashed: *ink == Ink::Sent });
-            legend.push((*ink, name.clone()));
+            marks.push(Mark::Line { points, ink, stroke });
+            legend.push((ink, name));
         }
     }
     let shown = marks.iter().filter_map(|mark| if let Mark::Line { points, .. } = mark { Some(points) } else { None });
@@ -48,19 +50,19 @@ pub(super) fn by_percentile(run: &RunResult) -> Plot {
     Plot { id, title, sentence, legend, panels: vec![Panel { label: "latency, by share of messages", x, y, marks }] }
 }
 
-fn percentile_sentence(curves: &[(Ink, String, Distribution)]) -> Option<String> {
-    let said: Vec<String> = curves
-        .iter()
-        .filter(|(ink, ..)| matches!(ink, Ink::Acked | Ink::Group(0)))
-        .filter_map(|(_, name, distribution)| {
-            let (p50, p99) = (distribution.quantile(0.5)?, distribution.quantile(0.99)?);
-            Some(format!(
-                "{name}: half of the messages within {p50}, 99 % within {p99}, all within {}",
-                distribution.max()?
-            ))
-        })
-        .collect();
-    (!said.is_empty()).then(|| format!("{}.", said.join("; ")))
+fn percentile_sentence(ack: &Distribution, consumed: &Distribution) -> Option<String> {
+    let within = |distribution: &Distribution| {
+        let p99 = distribution.quantile(0.99)?;
+        Some(format!("{} {}", if p99.at_least { "in more than" } else { "within" }, duration_ns(p99.ns)))
+    };
+    let acked = within(ack).map(|within| format!("acknowledged {within}"));
+    let consumed_in = within(consumed).map(|within| format!("consumed {within}"));
+    let said: Vec<String> = [acked, consumed_in].into_iter().flatten().collect();
+    let slowest = ack.max().into_iter().chain(consumed.max()).max_by_key(|quantile| quantile.ns)?;
+    Some(format!(
+        "99 % of the messages were {} of their intended time; the slowest took {slowest}.",
+        said.join(" and ")
+    ))
 }
 
 /// The curve as far as it is exact; where unfinished messages make it a bound, it ends.
@@ -111,26 +113,22 @@ pub(super) fn over_time(run: &RunResult) -> Plot {
     Plot { id, title, sentence, legend, panels }
 }
 
-fn panel_of_worst(
-    label: &'static str,
-    columns: &[Column],
-    x: &Axis,
-    of: impl Fn(&Column) -> super::columns::Worst,
-) -> Panel {
+/// Which of a column's percentiles.
+type Pick = fn(Worst) -> Option<u64>;
+
+fn panel_of_worst(label: &'static str, columns: &[Column], x: &Axis, of: impl Fn(&Column) -> Worst) -> Panel {
     let mut marks = Vec::new();
     let mut all_ns = Vec::new();
-    let figures: [(Ink, &dyn Fn(&Column) -> Option<u64>); 3] = [
-        (Ink::Worst, &|column| of(column).max),
-        (Ink::Group(0), &|column| of(column).p99),
-        (Ink::Acked, &|column| of(column).p50),
-    ];
-    for (ink, figure) in figures {
+    let figures: [(Ink, Pick); 3] =
+        [(Ink::Worst, |worst| worst.max), (Ink::Group(0), |worst| worst.p99), (Ink::Acked, |worst| worst.p50)];
+    for (ink, pick) in figures {
+        let figure = |column: &Column| pick(of(column));
         // A second without messages interrupts the line.
         for stretch in columns.split(|column| figure(column).is_none()).filter(|stretch| !stretch.is_empty()) {
             let known = stretch.iter().filter_map(|column| Some((column.middle(), figure(column)? as f64)));
             let points: Vec<(f64, f64)> =
                 known.inspect(|(_, ns)| all_ns.push(*ns)).map(|(x, ns)| (x, log_ns(ns))).collect();
-            marks.push(Mark::Line { points, ink, dashed: false });
+            marks.push(Mark::Line { points, ink, stroke: Stroke::Plain });
         }
     }
     Panel { label, x: x.clone(), y: Axis::latency(all_ns), marks }
@@ -151,14 +149,16 @@ pub(super) fn heat_map(run: &RunResult) -> Plot {
     let consumed = run.series.iter().any(|second| second.consumed.count > 0);
     let label = if consumed { "intended → consumed, all groups" } else { "intended → ack" };
     let total = cells().fold(0u64, |total, (.., count)| total.saturating_add(count));
-    let slow_from = heat_bucket_floor_ns(crate::schema::heat_bucket(100_000_000));
-    let slow = cells().filter(|(_, bucket, _)| heat_bucket_floor_ns(*bucket) >= slow_from);
+    let slow = cells().filter(|(_, bucket, _)| *bucket >= heat_bucket(SLOW_NS));
     let slow = slow.fold(0u64, |slow, (.., count)| slow.saturating_add(count));
+    let seconds = counted(run.series.len().div_ceil(columns.len().max(1)) as u64, "second");
     let sentence = format!(
-        "Each column is {}, each cell the messages of one latency, darker for more (logarithmic); {} of {} took 0.1 s or more.",
-        counted(run.series.len().div_ceil(columns.len().max(1)) as u64, "second"),
-        crate::figures::count(slow),
-        counted(total, "message")
+        "Each column is {seconds}, each cell the messages of one latency, stronger for more (logarithmic, up to {}); {} of {} \
+         took about {} or more.",
+        count(most),
+        count(slow),
+        counted(total, "message"),
+        duration_ns(SLOW_NS)
     );
     let mut edges = Vec::new();
     let marks = cells()

@@ -1,7 +1,7 @@
 //! Plots of where the messages went: throughput, partitions, consumer lag.
 
 use super::columns::{Column, columns, end};
-use super::{Axis, Ink, Mark, Panel, Plot, Unit};
+use super::{Axis, Ink, Mark, Panel, Plot, Stroke, Unit};
 use crate::figures::{compact, count, counted, number};
 use crate::schema::RunResult;
 
@@ -25,17 +25,19 @@ pub(super) fn throughput(run: &RunResult) -> Plot {
         number(slowest.from)
     );
     let mut legend = vec![(Ink::Due, "due".into()), (Ink::Sent, "sent".into()), (Ink::Acked, "acknowledged".into())];
+    let acked = line(&columns, |column| column.acked);
+    let sent = line(&columns, |column| column.sent);
     let mut marks = vec![
-        Mark::Area { points: line(&columns, |column| column.acked), ink: Ink::Acked },
-        Mark::Line { points: line(&columns, |column| column.due), ink: Ink::Due, dashed: true },
-        Mark::Line { points: line(&columns, |column| column.sent), ink: Ink::Sent, dashed: false },
-        Mark::Line { points: line(&columns, |column| column.acked), ink: Ink::Acked, dashed: false },
+        Mark::Area { points: acked.clone(), ink: Ink::Acked },
+        Mark::Line { points: acked, ink: Ink::Acked, stroke: Stroke::Broad },
+        Mark::Line { points: sent, ink: Ink::Sent, stroke: Stroke::Plain },
     ];
     for (group, name) in shown_groups(run) {
         legend.push((Ink::Group(group), format!("consumed by {name}")));
         let points = line(&columns, |column| column.consumed.get(group).copied().unwrap_or(0.0));
-        marks.push(Mark::Line { points, ink: Ink::Group(group), dashed: false });
+        marks.push(Mark::Line { points, ink: Ink::Group(group), stroke: group_stroke(group) });
     }
+    marks.push(Mark::Line { points: line(&columns, |column| column.due), ink: Ink::Due, stroke: Stroke::Dashed });
     let highest = columns.iter().fold(0.0f64, |highest, column| {
         column.consumed.iter().copied().fold(highest.max(column.due).max(column.sent).max(column.acked), f64::max)
     });
@@ -77,7 +79,11 @@ pub(super) fn partitions(run: &RunResult) -> Plot {
         marks.push(Mark::Cell { x: (left, right), y: (0.0, partition.messages as f64), ink, opacity: 0.75 });
         if let Some(expected) = expected(i) {
             let y = expected as f64;
-            marks.push(Mark::Line { points: vec![(i as f64, y), (i as f64 + 1.0, y)], ink: Ink::Due, dashed: false });
+            marks.push(Mark::Line {
+                points: vec![(i as f64, y), (i as f64 + 1.0, y)],
+                ink: Ink::Due,
+                stroke: Stroke::Plain,
+            });
         }
     }
     let mut legend = vec![(Ink::Acked, "acknowledged in it".to_owned())];
@@ -118,7 +124,7 @@ pub(super) fn lag(run: &RunResult) -> Plot {
         legend.push((Ink::Group(group), name));
         let points = line(&columns, |column| column.lag.get(group).copied().unwrap_or(0) as f64);
         marks.push(Mark::Area { points: points.clone(), ink: Ink::Group(group) });
-        marks.push(Mark::Line { points, ink: Ink::Group(group), dashed: false });
+        marks.push(Mark::Line { points, ink: Ink::Group(group), stroke: group_stroke(group) });
     }
     let panel = Panel {
         label: "messages behind",
@@ -127,6 +133,11 @@ pub(super) fn lag(run: &RunResult) -> Plot {
         marks,
     };
     Plot { id, title, sentence, legend, panels: vec![panel] }
+}
+
+/// Groups often lie on each other: the later the finer.
+pub(super) fn group_stroke(group: usize) -> Stroke {
+    if group == 0 { Stroke::Plain } else { Stroke::Fine }
 }
 
 /// The first groups with their names; a note where there are more.

@@ -14,7 +14,7 @@ mod load;
 mod process;
 
 pub use axis::{Axis, Unit};
-pub use draw::{Mark, Panel, Size};
+pub use draw::{Mark, Panel, Size, Stroke};
 pub use ink::Ink;
 
 use crate::schema::RunResult;

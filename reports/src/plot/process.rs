@@ -2,7 +2,7 @@
 
 use super::columns::{Column, columns, end};
 use super::load::POINTS;
-use super::{Axis, Ink, Mark, Panel, Plot, Unit};
+use super::{Axis, Ink, Mark, Panel, Plot, Stroke, Unit};
 use crate::figures::{bytes, number};
 use crate::schema::RunResult;
 
@@ -25,11 +25,11 @@ pub(super) fn broker(run: &RunResult) -> Plot {
         parts.push(format!("used {} cores on average", number(mean)));
         let mut marks = vec![
             Mark::Area { points: cores.clone(), ink: Ink::Acked },
-            Mark::Line { points: cores.clone(), ink: Ink::Acked, dashed: false },
+            Mark::Line { points: cores.clone(), ink: Ink::Acked, stroke: Stroke::Plain },
         ];
         if !generator.is_empty() {
             legend.push((Ink::Sent, "generator (CPU only)".to_owned()));
-            marks.push(Mark::Line { points: generator.clone(), ink: Ink::Sent, dashed: false });
+            marks.push(Mark::Line { points: generator.clone(), ink: Ink::Sent, stroke: Stroke::Plain });
         }
         let y = Axis::from_zero(Unit::Count, highest(&cores).max(highest(&generator)));
         panels.push(Panel { label: "CPU cores in use", x: seconds.clone(), y, marks });
@@ -39,7 +39,7 @@ pub(super) fn broker(run: &RunResult) -> Plot {
         let y = Axis::from_zero(Unit::Bytes, highest(&memory));
         let marks = vec![
             Mark::Area { points: memory.clone(), ink: Ink::Acked },
-            Mark::Line { points: memory, ink: Ink::Acked, dashed: false },
+            Mark::Line { points: memory, ink: Ink::Acked, stroke: Stroke::Plain },
         ];
         panels.push(Panel { label: "resident memory", x: seconds, y, marks });
     }

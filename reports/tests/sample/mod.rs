@@ -34,10 +34,12 @@ pub fn clean() -> RunResult {
             ] {
                 into.record_n((us * 1e3) as u64, RATE / 2_000).expect("resizable");
             }
-            for _ in GROUPS {
+            for group in 0..GROUPS.len() {
                 let us = intended_us + 150.0 + noise.exponential(400.0);
                 consumed.record_n((us * 1e3) as u64, RATE / 2_000).expect("resizable");
-                whole_consumed.record_n((us * 1e3) as u64, RATE / 2_000).expect("resizable");
+                if group == 0 {
+                    whole_consumed.record_n((us * 1e3) as u64, RATE / 2_000).expect("resizable");
+                }
             }
         }
         let acked = if stalled { 67_300 } else { RATE + if second == 13 { 32_700 } else { 0 } };

@@ -54,11 +54,11 @@ impl Page {
             ("p99 intended → consumed", quantile(&consumed, 0.99), half(quantile(&consumed, 0.5))),
             ("broker CPU, a million messages", cpu, "user and kernel".to_owned()),
             (
-                "broker memory",
+                "broker memory, at most",
                 broker.map(|broker| bytes(broker.rss_max_bytes)),
                 broker
                     .and_then(|broker| broker.ready_us)
-                    .map_or("at most".to_owned(), |us| format!("at most; ready in {}", duration_us(us))),
+                    .map_or(String::new(), |us| format!("ready in {}", duration_us(us))),
             ),
         ];
         let mark = self.mark();
@@ -78,20 +78,20 @@ impl Page {
         let mark = self.mark();
         self.put(format_args!(
             "<section id=\"latencies\">\n<h2>Latency{mark}</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
-             aria-label=\"Latency table\">\n<table>\n<thead><tr><th scope=\"col\">from → to</th>"
+             aria-label=\"Latency table\">\n<table class=\"stacked\">\n<thead><tr><th scope=\"col\">from → to</th>"
         ));
-        for head in QUANTILES.iter().map(|(_, name)| *name).chain(["max", "messages"]) {
+        for head in QUANTILES.iter().map(|(_, name)| *name).chain(["max"]) {
             self.put(format_args!("<th scope=\"col\">{head}</th>"));
         }
-        self.put(format_args!("</tr></thead>\n<tbody>\n"));
+        self.put(format_args!("<th scope=\"col\" class=\"spare\">messages</th></tr></thead>\n<tbody>\n"));
         let rows = latency_rows(run);
         for row in &rows {
             let of = row.of.as_deref().map_or(String::new(), |of| format!(", {of}"));
             self.put(format_args!("<tr><th scope=\"row\">{}{}</th>", row.label, Text(&of)));
-            for cell in row.cells().chain([count(row.count)]) {
+            for cell in row.cells() {
                 self.put(format_args!("<td>{}</td>", Text(&cell)));
             }
-            self.put(format_args!("</tr>\n"));
+            self.put(format_args!("<td class=\"spare\">{}</td></tr>\n", count(row.count)));
         }
         self.put(format_args!("</tbody>\n</table>\n</div>\n"));
         if let Some(gap) = omission_gap(&run.latencies) {
@@ -116,7 +116,7 @@ impl Page {
 
     pub(super) fn accounting(&mut self, run: &RunResult) {
         let (totals, mark) = (&run.totals, self.mark());
-        self.put(format_args!("<section id=\"accounting\">\n<h2>Every message{mark}</h2>\n"));
+        self.put(format_args!("<section id=\"accounting\">\n<h2>Where every message went{mark}</h2>\n"));
         let mut rows = vec![
             ("due in the window", count(totals.due)),
             ("submitted", count(totals.submitted)),
@@ -133,7 +133,7 @@ impl Page {
         self.definitions(rows.iter().map(|(name, figure)| (*name, figure.as_str())));
         if !totals.groups.is_empty() {
             self.put(format_args!(
-                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Consumer groups\">\n<table>\n<thead><tr>\
+                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Consumer groups\">\n<table class=\"stacked\">\n<thead><tr>\
                  <th scope=\"col\">consumer group</th><th scope=\"col\">members</th><th scope=\"col\">consumed</th>\
                  <th scope=\"col\">in the window</th><th scope=\"col\">redelivered</th><th scope=\"col\">foreign</th></tr></thead>\n\
                  <tbody>\n"
