@@ -1,149 +1,50 @@
-//! One group of the classic protocol (KIP-62, KIP-345, KIP-394; Kafka's `ClassicGroup` and the classic half of
+//! One group of the classic protocol (KIP-62, KIP-345, KIP-394, KIP-814; Kafka's `ClassicGroup` and the classic half of
 //! `GroupMetadataManager`) as a state machine without a clock.
+//!
+//! ```text
+//!           first join                    all joined, or the time is up
+//!   Empty ------------> PreparingRebalance ------------> CompletingRebalance
+//!     ^                   |      ^    ^                     |        |
+//!     | nobody joined     |      |    | a join or leave     |        | leader's assignment is in the log
+//!     +-------------------+      |    +---------------------+        v
+//!                                +--------------------------------- Stable
+//!                                  a join, leave or expiry
+//! ```
+//!
+//! Kafka's fifth state, `Dead`, cannot be seen here: a group that is deleted is gone under the same lock.
+//!
+//! Invariants, checked after every step of the generated histories in the tests:
+//! - `Empty ⇔` no members; a group with members has a leader, who is one of them;
+//! - instance ids and static members are one to one;
+//! - a member waits for a join only while a rebalance is prepared (or its own replacement is being appended), for a
+//!   sync only while one is completed;
+//! - whatever a group waits for has a deadline; each member has one, or waits itself;
+//! - every reply token is answered once.
 
-use bytes::Bytes;
+mod commit;
+mod describe;
+mod join;
+mod leave;
+mod member;
+mod persistence;
+mod rebalance;
+mod static_member;
+mod subscription;
+mod sync;
+mod transition;
 
-/// A join, as JoinGroup v0 to v9 ask for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JoinRequest {
-    /// The group.
-    pub group_id: String,
-    /// Empty for a member that has no id yet.
-    pub member_id: String,
-    /// `group.instance.id` of a static member (KIP-345).
-    pub group_instance_id: Option<String>,
-    /// The client's `client.id`; the prefix of a new member id.
-    pub client_id: String,
-    /// The client's address, as DescribeGroups shows it.
-    pub client_host: String,
-    /// `consumer`, `connect`, …
-    pub protocol_type: String,
-    /// The assignors that the member supports, the preferred one first.
-    pub protocols: Vec<Protocol>,
-    /// How long the member may stay silent.
-    pub session_timeout_ms: i32,
-    /// How long the member may take to join again. Version 0 has none and means the session time-out.
-    pub rebalance_timeout_ms: i32,
-    /// Version 4 and later: a new dynamic member is first given its id (KIP-394).
-    pub requires_known_member_id: bool,
-    /// Version 9 and later: a static leader that returns may be told to skip the assignment (KIP-814).
-    pub supports_skip_assignment: bool,
-    /// Why the client joins (version 8 and later).
-    pub reason: Option<String>,
-}
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-/// An assignor that a member supports, and what it has to say to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Protocol {
-    /// Name of the assignor.
-    pub name: String,
-    /// The subscription, opaque but for its topics.
-    pub metadata: Bytes,
-}
+pub use describe::{GroupDescription, ListedGroup, MemberDescription};
+pub use join::{JoinRequest, Joined, JoinedMember, Protocol};
+pub use leave::{HeartbeatRequest, LeaveRequest, LeavingMember, Left};
+pub use member::{Member, MemberId};
+use rebalance::JoinPhase;
+pub use sync::{SyncRequest, Synced};
+pub use transition::{AfterAppend, Now, Reply, ReplyToken, Transition};
 
-/// What a member of a new generation is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Joined {
-    /// The new generation.
-    pub generation_id: i32,
-    /// The group's protocol type.
-    pub protocol_type: Option<String>,
-    /// The assignor that most members preferred.
-    pub protocol_name: Option<String>,
-    /// Member id of the leader; empty if there is none.
-    pub leader: String,
-    /// The member's own id.
-    pub member_id: String,
-    /// The leader is not to assign anything (KIP-814).
-    pub skip_assignment: bool,
-    /// All members with their metadata, for the leader; empty for the others.
-    pub members: Vec<JoinedMember>,
-}
-
-/// A member, as the leader sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JoinedMember {
-    /// Member id.
-    pub member_id: String,
-    /// `group.instance.id`
-    pub group_instance_id: Option<String>,
-    /// Metadata for the chosen protocol.
-    pub metadata: Bytes,
-}
-
-/// A sync: the leader brings the assignments, the others ask for theirs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SyncRequest {
-    /// The group.
-    pub group_id: String,
-    /// The member.
-    pub member_id: String,
-    /// `group.instance.id`
-    pub group_instance_id: Option<String>,
-    /// The generation that the member joined.
-    pub generation_id: i32,
-    /// Checked against the group's where given (version 5 and later).
-    pub protocol_type: Option<String>,
-    /// Checked against the group's where given (version 5 and later).
-    pub protocol_name: Option<String>,
-    /// Assignments by member id; the leader's only.
-    pub assignments: Vec<(String, Bytes)>,
-}
-
-/// A member's assignment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Synced {
-    /// The group's protocol type.
-    pub protocol_type: Option<String>,
-    /// The group's protocol.
-    pub protocol_name: Option<String>,
-    /// What the leader assigned; empty if it left the member out.
-    pub assignment: Bytes,
-}
-
-/// A sign of life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeartbeatRequest<'a> {
-    /// The group.
-    pub group_id: &'a str,
-    /// The member.
-    pub member_id: &'a str,
-    /// `group.instance.id`
-    pub group_instance_id: Option<&'a str>,
-    /// The member's generation.
-    pub generation_id: i32,
-}
-
-/// Members that leave, one (below version 3) or several.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeaveRequest {
-    /// The group.
-    pub group_id: String,
-    /// Who leaves.
-    pub members: Vec<LeavingMember>,
-}
-
-/// One member that leaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeavingMember {
-    /// Empty when an administrator removes a static member by its instance id.
-    pub member_id: String,
-    /// `group.instance.id`
-    pub group_instance_id: Option<String>,
-    /// Why the member leaves (version 5 and later).
-    pub reason: Option<String>,
-}
-
-/// What became of one leaving member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
-    /// As in the request.
-    pub member_id: String,
-    /// As in the request.
-    pub group_instance_id: Option<String>,
-    /// Whether it left.
-    pub result: Result<(), super::GroupError>,
-}
+use super::GroupError;
 
 /// Where a group stands between two generations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,45 +71,118 @@ impl GroupState {
     }
 }
 
-/// A group, as DescribeGroups shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupDescription {
-    /// The group.
-    pub group_id: String,
-    /// Its state.
-    pub state: GroupState,
-    /// Empty for a group that has only offsets.
-    pub protocol_type: String,
-    /// The chosen protocol of a stable group, else empty.
-    pub protocol_name: String,
-    /// Its members.
-    pub members: Vec<MemberDescription>,
+/// A group.
+#[derive(Debug)]
+pub struct Group {
+    id: Arc<str>,
+    state: GroupState,
+    /// When the state was entered, by the wall clock; unknown for groups written by old versions of Kafka.
+    state_since_ms: Option<i64>,
+    generation_id: i32,
+    /// None for a group that has only offsets.
+    protocol_type: Option<String>,
+    protocol_name: Option<String>,
+    leader: Option<MemberId>,
+    members: BTreeMap<MemberId, Member>,
+    /// Member ids by `group.instance.id`.
+    static_members: BTreeMap<String, MemberId>,
+    /// Ids that were given out (KIP-394) and have not joined, with the time they expire.
+    pending_joins: BTreeMap<MemberId, i64>,
+    /// Members of this generation that have not asked for their assignment.
+    pending_syncs: BTreeSet<MemberId>,
+    /// Set while a rebalance is prepared.
+    join_phase: Option<JoinPhase>,
+    /// When members that have not synced are dropped.
+    sync_deadline_ms: Option<i64>,
+    /// Topics that the members consume; `None` if their metadata does not tell.
+    subscribed_topics: Option<BTreeSet<String>>,
 }
 
-/// A member, as DescribeGroups shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberDescription {
-    /// Member id.
-    pub member_id: String,
-    /// `group.instance.id`
-    pub group_instance_id: Option<String>,
-    /// `client.id`
-    pub client_id: String,
-    /// The client's address.
-    pub client_host: String,
-    /// Metadata for the chosen protocol of a stable group, else empty.
-    pub metadata: Bytes,
-    /// The member's assignment.
-    pub assignment: Bytes,
+impl Group {
+    /// A group that nobody has joined.
+    pub fn new(id: Arc<str>, now: Now) -> Self {
+        Self {
+            id,
+            state: GroupState::Empty,
+            state_since_ms: Some(now.wall_ms),
+            generation_id: 0,
+            protocol_type: None,
+            protocol_name: None,
+            leader: None,
+            members: BTreeMap::new(),
+            static_members: BTreeMap::new(),
+            pending_joins: BTreeMap::new(),
+            pending_syncs: BTreeSet::new(),
+            join_phase: None,
+            sync_deadline_ms: None,
+            subscribed_topics: None,
+        }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> GroupState {
+        self.state
+    }
+
+    /// Its generation; 0 before the first.
+    pub fn generation_id(&self) -> i32 {
+        self.generation_id
+    }
+
+    /// Nothing would be lost if the group were forgotten (its offsets are another matter).
+    pub fn is_vacant(&self) -> bool {
+        self.state == GroupState::Empty && self.generation_id == 0 && self.pending_joins.is_empty()
+    }
+
+    fn is_leader(&self, member_id: &str) -> bool {
+        self.leader.as_deref() == Some(member_id)
+    }
+
+    /// Kafka's order of checks: an unknown or fenced instance id first, then the member id.
+    fn validate_member(&self, member_id: &str, group_instance_id: Option<&str>) -> Result<(), GroupError> {
+        if let Some(instance_id) = group_instance_id {
+            match self.static_members.get(instance_id) {
+                None => return Err(GroupError::UnknownMemberId),
+                Some(current) if &**current != member_id => return Err(GroupError::FencedInstanceId),
+                Some(_) => {}
+            }
+        }
+        if self.members.contains_key(member_id) { Ok(()) } else { Err(GroupError::UnknownMemberId) }
+    }
+
+    fn validate_generation(&self, got: i32) -> Result<(), GroupError> {
+        if got == self.generation_id {
+            Ok(())
+        } else {
+            Err(GroupError::IllegalGeneration { got, expected: self.generation_id })
+        }
+    }
+
+    fn enter(&mut self, state: GroupState, now: Now) {
+        self.state = state;
+        self.state_since_ms = Some(now.wall_ms);
+    }
+
+    /// Keeps a member's session alive. Neither allocates nor sets an earlier deadline.
+    pub fn heartbeat(&mut self, request: HeartbeatRequest<'_>, now: Now) -> Result<(), GroupError> {
+        self.validate_member(request.member_id, request.group_instance_id)?;
+        self.validate_generation(request.generation_id)?;
+        self.renew_session(request.member_id, now);
+        match self.state {
+            GroupState::PreparingRebalance => Err(GroupError::RebalanceInProgress),
+            GroupState::Empty | GroupState::CompletingRebalance | GroupState::Stable => Ok(()),
+        }
+    }
+
+    fn renew_session(&mut self, member_id: &str, now: Now) {
+        if let Some(member) = self.members.get_mut(member_id) {
+            let deadline_ms = now.monotonic_ms.saturating_add(i64::from(member.session_timeout_ms));
+            // Earlier than before only while a rebalance is prepared, and its end renews every session: nobody need be
+            // told of it.
+            member.session_deadline_ms = Some(deadline_ms);
+        }
+    }
 }
 
-/// A group, as ListGroups shows it. Its type is always `classic`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedGroup {
-    /// The group.
-    pub group_id: String,
-    /// Empty for a group that has only offsets.
-    pub protocol_type: String,
-    /// Its state.
-    pub state: GroupState,
-}
+#[cfg(test)]
+mod tests;
