@@ -2,9 +2,12 @@
 //!
 //! Rooms take a [`Clock`] instead of asking the system, so that a test decides what time it is.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// What monotonic time is counted from.
+static FIRST_ASKED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The system's clock, or one that a test moves by hand. Cloning shares the clock.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +31,15 @@ impl Clock {
             Clock::System => SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
+            Clock::Manual(now_ms) => now_ms.load(Ordering::Acquire),
+        }
+    }
+
+    /// Milliseconds that never go back, whatever happens to the wall clock; counted from some moment of this process. A
+    /// manual clock has one time for both.
+    pub fn monotonic_ms(&self) -> i64 {
+        match self {
+            Clock::System => i64::try_from(FIRST_ASKED.elapsed().as_millis()).unwrap_or(i64::MAX),
             Clock::Manual(now_ms) => now_ms.load(Ordering::Acquire),
         }
     }

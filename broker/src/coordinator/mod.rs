@@ -15,6 +15,7 @@
 
 mod error;
 pub mod group;
+mod image;
 pub mod offsets;
 mod offsets_log;
 pub mod records;

@@ -104,6 +104,11 @@ impl GroupOffsets {
         self.by_topic.is_empty()
     }
 
+    /// How many partitions have an offset.
+    pub fn len(&self) -> usize {
+        self.by_topic.values().map(BTreeMap::len).sum()
+    }
+
     /// The records that commit `topics`, and the outcome once they are in the log. Who commits has been checked.
     pub fn commit(
         &self,

@@ -44,6 +44,12 @@ pub enum OffsetsLogError {
         /// The partition asked for.
         partition: i32,
     },
+    /// The partition's log is still being opened; ask again.
+    #[error("partition {partition} of __consumer_offsets is not open yet")]
+    NotReady {
+        /// The partition asked for.
+        partition: i32,
+    },
     /// The batch exceeds the topic's `max.message.bytes`.
     #[error("a batch of {size_bytes} bytes is too large")]
     TooLarge {
