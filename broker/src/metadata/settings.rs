@@ -46,6 +46,7 @@ impl Kind {
     /// What is expected, as a phrase: "a number from 1 to 9".
     pub fn expected(&self) -> String {
         let range = |min: i64, max: i64, largest: i64| match (min, max) {
+            (min, max) if min == max => min.to_string(),
             (min, max) if max == largest && min == -largest - 1 => "a whole number".to_owned(),
             (min, max) if max == largest => format!("a whole number of at least {min}"),
             (min, max) => format!("a whole number from {min} to {max}"),

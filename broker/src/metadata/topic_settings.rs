@@ -315,12 +315,16 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = &[
 /// Defaults that the broker's own settings change: topic setting → (broker setting that was given, value).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TopicDefaults {
-    /// `producer.id.expiration.ms`, which only the broker has; `None` for Kafka's default.
-    pub producer_id_expiration_ms: Option<i64>,
+    producer_id_expiration_ms: Option<i64>,
     given: BTreeMap<&'static str, (&'static str, String)>,
 }
 
 impl TopicDefaults {
+    /// No defaults of the broker's own but `producer.id.expiration.ms`, which topics do not have.
+    pub fn new(producer_id_expiration_ms: i64) -> Self {
+        TopicDefaults { producer_id_expiration_ms: Some(producer_id_expiration_ms), given: BTreeMap::new() }
+    }
+
     /// Lets `value`, given to the broker as `broker_setting`, be the default of `topic_setting`.
     pub fn set(&mut self, topic_setting: &'static str, broker_setting: &'static str, value: String) {
         self.given.insert(topic_setting, (broker_setting, value));
