@@ -318,7 +318,10 @@ mod tests {
     #[test]
     fn a_misspelt_name_is_told_the_one_it_resembles() {
         let error = BrokerSettings::default().set("num.partition", "3").unwrap_err();
-        assert_eq!(error.to_string(), "there is no setting num.partition; did you mean num.partitions?");
+        assert_eq!(
+            error.to_string(),
+            "there is no setting num.partition; did you mean num.partitions or offsets.topic.num.partitions?"
+        );
         let error = BrokerSettings::default().set("quota.window.num", "3").unwrap_err();
         assert_eq!(error.to_string(), "there is no setting quota.window.num");
     }

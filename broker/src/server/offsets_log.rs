@@ -1,0 +1,99 @@
+//! `__consumer_offsets` for the group coordinator: its seam, over metadata and topics.
+
+use std::os::unix::fs::FileExt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::coordinator::{OffsetsLog, OffsetsLogError};
+use crate::log::AppendError;
+use crate::metadata::{Command, Metadata, NewTopic, ProposeError, Refusal};
+use crate::topic::{Isolation, Partition, PartitionError, Topics};
+
+const NAME: &str = "__consumer_offsets";
+/// Kafka's `offsets.topic.segment.bytes`: small, since the topic is read when a coordinator loads.
+const SEGMENT_BYTES: &str = "104857600";
+
+/// The topic that groups keep their state in.
+#[derive(Debug)]
+pub(super) struct OffsetsTopic {
+    pub(super) metadata: Arc<Metadata>,
+    pub(super) topics: Arc<Topics>,
+    pub(super) clock: Clock,
+}
+
+impl OffsetsTopic {
+    fn partition(&self, index: i32) -> Result<Arc<Partition>, OffsetsLogError> {
+        let topic = self.topics.by_name(NAME);
+        let partition = topic.and_then(|topic| topic.partition(index).cloned());
+        partition.ok_or(OffsetsLogError::NoSuchPartition { partition: index })
+    }
+}
+
+impl OffsetsLog for OffsetsTopic {
+    fn topic(&self) -> Option<(Uuid, i32)> {
+        self.metadata.image().topic(NAME).map(|topic| (topic.id, topic.partitions))
+    }
+
+    fn ensure_exists(&self, partitions: i32) -> Pin<Box<dyn Future<Output = Result<(), OffsetsLogError>> + Send + '_>> {
+        Box::pin(async move {
+            if self.topic().is_some() {
+                return Ok(());
+            }
+            let topic = NewTopic::named(NAME)
+                .partitions(partitions)
+                .setting("cleanup.policy", "compact")
+                .setting("segment.bytes", SEGMENT_BYTES);
+            match self.metadata.propose(Command::CreateTopic(topic)).await {
+                // Another request was faster.
+                Ok(_) | Err(ProposeError::Refused(Refusal::TopicExists { .. })) => Ok(()),
+                Err(error) => Err(OffsetsLogError::Failed(Box::new(error))),
+            }
+        })
+    }
+
+    fn append(&self, partition: i32, batch: Bytes) -> Result<i64, OffsetsLogError> {
+        let appended = self.partition(partition)?.append_internal(&batch, self.clock.now_ms());
+        appended.map(|appended| appended.last_offset).map_err(|error| refused(partition, error))
+    }
+
+    fn read(&self, partition: i32, from: i64, max_bytes: usize) -> Result<Bytes, OffsetsLogError> {
+        let read = self
+            .partition(partition)?
+            .read(from, max_bytes, Isolation::ReadUncommitted, true)
+            .map_err(|error| refused(partition, error))?;
+        let mut bytes = BytesMut::zeroed(read.size_bytes);
+        let mut rest = &mut bytes[..];
+        for region in &read.regions {
+            let (into, after) = rest.split_at_mut(region.len);
+            region
+                .file
+                .read_exact_at(into, region.position)
+                .map_err(|error| OffsetsLogError::Failed(Box::new(error)))?;
+            rest = after;
+        }
+        Ok(bytes.freeze())
+    }
+
+    fn start_offset(&self, partition: i32) -> Result<i64, OffsetsLogError> {
+        self.partition(partition)?.log_start_offset().map_err(|error| refused(partition, error))
+    }
+
+    fn end_offset(&self, partition: i32) -> Result<i64, OffsetsLogError> {
+        let log = self.partition(partition)?;
+        log.log().map(|log| log.log_end_offset()).map_err(|error| refused(partition, error))
+    }
+}
+
+fn refused(partition: i32, error: PartitionError) -> OffsetsLogError {
+    match error {
+        PartitionError::Deleted => OffsetsLogError::NoSuchPartition { partition },
+        PartitionError::Append(AppendError::BatchTooLarge { size_bytes, .. }) => {
+            OffsetsLogError::TooLarge { size_bytes }
+        }
+        other => OffsetsLogError::Failed(Box::new(other)),
+    }
+}
