@@ -7,16 +7,23 @@
 //!
 //! A *lane* is one stream of sequences: (producer, partition), or (producer, any) where the client chooses.
 
-pub mod checker;
-pub mod expectations;
-pub mod ledger;
-pub mod reconciler;
-pub mod verdict;
+mod checker;
+mod evidence;
+mod expectations;
+mod ledger;
+mod reconciler;
+mod runs;
+mod spill;
+mod verdict;
+
+#[cfg(test)]
+mod faults;
 
 pub use checker::{Checker, Consumed, Sighting};
+pub use evidence::Evidence;
 pub use expectations::{Acks, Expectations, Promises, Treatment};
 pub use ledger::Ledger;
-pub use reconciler::{Evidence, ReconcileError, Reconciler};
+pub use reconciler::{ReconcileError, Reconciler};
 pub use verdict::{Anomaly, Example, Finding, GroupTally, ProducerTally, Verdict};
 
 /// What the parts of one run's verification agree upon.
@@ -32,4 +39,14 @@ pub struct RunShape {
     pub groups: u16,
     /// Whether the client's own partitioner chooses, so that sequences count per producer.
     pub client_chooses: bool,
+}
+
+/// The element of a partition (or producer); topics may grow while a run goes on, and then the vector does.
+#[inline]
+fn grown<T: Clone + Default>(elements: &mut Vec<T>, index: i32) -> &mut T {
+    let index = index.max(0) as usize;
+    if index >= elements.len() {
+        elements.resize(index + 1, T::default());
+    }
+    &mut elements[index]
 }

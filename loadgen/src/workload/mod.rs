@@ -10,7 +10,7 @@ mod lines;
 pub mod partitioner;
 pub mod payload;
 pub mod quantity;
-mod random;
+pub(crate) mod random;
 pub mod schedule;
 
 pub use keys::{FieldPath, KeySpec};
