@@ -55,7 +55,8 @@ pub fn findings(run: &RunResult) -> Vec<Finding> {
             format!("The checker saw {} and could not see them all.", counted(run.verdict.checked, "message"));
         found(Tone::Caution, "NOT ALL VERIFIED", sentence);
     }
-    if let Some(sentence) = rate_not_held(run) {
+    // Of an invalid run, that is the generator's doing.
+    if let Some(sentence) = rate_not_held(run).filter(|_| !is_invalid(run)) {
         found(Tone::Caution, "RATE NOT HELD", sentence);
     }
     if findings.is_empty() {

@@ -15,6 +15,8 @@ use super::{Axis, Ink};
 const FINENESS: u32 = 4;
 /// Height of labels as shown, in CSS pixels.
 const LABEL_PX: u32 = 12;
+/// Vertical axes leave room for labels of so many characters at least, so that panels stand in line.
+const LABEL_CHARACTERS: u32 = 7;
 /// Plotters writes a font size as this much less than asked.
 const FONT_SIZE_FACTOR: f64 = 1.24;
 
@@ -35,7 +37,7 @@ impl Stroke {
     /// Width in drawn pixels.
     fn width(self) -> u32 {
         match self {
-            Self::Broad => FINENESS * 9 / 2,
+            Self::Broad => FINENESS * 6,
             Self::Plain => FINENESS * 9 / 4,
             Self::Fine => FINENESS * 5 / 4,
             Self::Dashed => FINENESS * 3 / 2,
@@ -126,7 +128,8 @@ impl Panel {
     ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
         let x = Ticked::new(&self.x, size.width / 75);
         let y = Ticked::new(&self.y, size.height / 45);
-        let longest = y.ticks.iter().map(|(_, label)| label.chars().count()).max().unwrap_or(0) as u32;
+        let longest =
+            y.ticks.iter().map(|(_, label)| label.chars().count() as u32).max().unwrap_or(0).max(LABEL_CHARACTERS);
         let labels = (x.ticks.len().max(1), y.ticks.len().max(1));
         let mut chart = ChartBuilder::on(root)
             .margin_top(10 * FINENESS)
