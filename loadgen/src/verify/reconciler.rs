@@ -299,7 +299,9 @@ impl Reconciler {
         if !differ(&acked, &seen) {
             // Where the message was acknowledged it stands by right; the other one at its offset does not.
             if acked.offset != NO_OFFSET {
-                acked.messages().for_each(|(sequence, _)| drop(state.displaced.remove(&(lane, sequence))));
+                for (sequence, _) in acked.messages() {
+                    state.displaced.remove(&(lane, sequence));
+                }
             }
             return;
         }
