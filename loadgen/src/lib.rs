@@ -5,9 +5,15 @@
 //! consumer worker reads it back and the checker holds its stamp against what was sent; the verdict says what the
 //! settings promised and what happened. [`message`] and [`clock`] are leaves.
 
+pub mod cli;
 pub mod clock;
+pub mod command;
 pub mod driver;
+pub mod exit;
 pub mod measure;
 pub mod message;
+pub mod plan;
+pub mod run;
+pub mod target;
 pub mod verify;
 pub mod workload;

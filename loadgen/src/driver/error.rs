@@ -44,10 +44,27 @@ impl ClientError {
     pub const LOCAL_TIMED_OUT: i32 = -185;
     /// librdkafka: its queue is full.
     pub const LOCAL_QUEUE_FULL: i32 = -184;
+    /// librdkafka: the broker refused the credentials.
+    pub const LOCAL_AUTHENTICATION: i32 = -169;
+    /// librdkafka: an error after which the client is of no use.
+    pub const LOCAL_FATAL: i32 = -150;
     /// librdkafka: the message was purged from the queue.
     pub const LOCAL_PURGED_QUEUE: i32 = -152;
     /// librdkafka: the message was purged while a request carried it.
     pub const LOCAL_PURGED_IN_FLIGHT: i32 = -151;
+
+    /// Whether every further message would meet it too, so that going on is pointless.
+    pub fn is_permanent(&self) -> bool {
+        matches!(
+            self.code,
+            Self::MESSAGE_TOO_LARGE
+                | Self::TOPIC_AUTHORIZATION_FAILED
+                | Self::GROUP_AUTHORIZATION_FAILED
+                | Self::CLUSTER_AUTHORIZATION_FAILED
+                | Self::LOCAL_AUTHENTICATION
+                | Self::LOCAL_FATAL
+        )
+    }
 
     /// What a user can do about it, where there is something to say.
     pub fn remedy(&self) -> Option<&'static str> {
@@ -64,6 +81,7 @@ impl ClientError {
             Self::CLUSTER_AUTHORIZATION_FAILED => {
                 "grant this user IdempotentWrite (or say --idempotent false) and Create on the cluster"
             }
+            Self::LOCAL_AUTHENTICATION => "see -X security.protocol, sasl.mechanism, sasl.username and sasl.password",
             Self::STORAGE => "look at the broker's log and make room on its disk",
             Self::UNKNOWN_TOPIC_OR_PARTITION => {
                 "somebody deleted the topic, or it has fewer partitions than before; start the run again"

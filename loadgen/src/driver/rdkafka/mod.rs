@@ -97,6 +97,11 @@ impl Driver for RdKafka {
     }
 }
 
+/// Properties as they may be shown and written to a file.
+pub fn without_secrets(properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    properties.iter().map(|(name, value)| (name.clone(), native::shown(name, value))).collect()
+}
+
 struct RdKafkaProducer {
     native: NativeProducer,
     statistics: Accumulator,

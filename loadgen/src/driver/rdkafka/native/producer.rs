@@ -27,7 +27,7 @@ struct Inbox {
 pub(in super::super) struct NativeProducer {
     // Dropped in this order: topic and queue references first, the client, then what its callbacks write to.
     topic: Topic,
-    main_queue: Queue,
+    _main_queue: Queue,
     client: Client,
     inbox: Box<UnsafeCell<Inbox>>,
     /// Becomes readable when librdkafka puts something into the empty main queue.
@@ -92,7 +92,7 @@ impl NativeProducer {
         unsafe {
             rd_kafka_queue_io_event_enable(main_queue.0.as_ptr(), wake.as_raw_fd(), one.as_ptr().cast(), one.len());
         }
-        Ok(Self { topic, main_queue, client, inbox, wake, stamp_header })
+        Ok(Self { topic, _main_queue: main_queue, client, inbox, wake, stamp_header })
     }
 
     pub(in super::super) fn submit(&mut self, message: &Outgoing<'_>) -> Result<(), SubmitError> {

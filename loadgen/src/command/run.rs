@@ -1,0 +1,162 @@
+//! `loadgen run`.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use reports::render::{Colour, html, terminal};
+use reports::schema::{self, RunResult};
+
+use super::{interruption, manifest};
+use crate::cli::RunArgs;
+use crate::driver::rdkafka::RdKafka;
+use crate::driver::{Driver, DriverError};
+use crate::exit::Exit;
+use crate::plan::{Plan, PlanError};
+use crate::run::progress::for_standard_error;
+use crate::run::{Control, RunError, Surroundings, TopicError, execute, record};
+use crate::target::{Target, TargetError};
+
+/// Why the command ended without a result.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// Options that make no sense together.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A client, or its cluster.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// The broker that was to be started.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The run itself.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The output.
+    #[error("cannot write to {path}: {source}; choose another directory with --out")]
+    Output {
+        /// The directory or file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Signal handlers.
+    #[error("cannot listen for signals: {0}")]
+    Signals(std::io::Error),
+}
+
+impl CommandError {
+    /// The exit code that says so.
+    pub fn exit(&self) -> Exit {
+        match self {
+            CommandError::Plan(_) => Exit::Usage,
+            CommandError::Driver(error) | CommandError::Run(RunError::Driver(error)) => of_driver(error),
+            CommandError::Run(RunError::Topic(TopicError::Driver(error))) => of_driver(error),
+            CommandError::Run(RunError::Topic(TopicError::Partitions { .. })) => Exit::Usage,
+            CommandError::Run(RunError::Workload(_) | RunError::Partition(_)) => Exit::Usage,
+            CommandError::Target(_) => Exit::TargetUnreachable,
+            CommandError::Run(RunError::InterruptedEarly) => Exit::Interrupted,
+            CommandError::Run(_) | CommandError::Output { .. } | CommandError::Signals(_) => Exit::Failed,
+        }
+    }
+}
+
+fn of_driver(error: &DriverError) -> Exit {
+    match error {
+        DriverError::Property { .. } | DriverError::TlsNotBuilt { .. } => Exit::Usage,
+        DriverError::Unreachable { .. } => Exit::TargetUnreachable,
+        DriverError::Create { .. } | DriverError::Refused { .. } => Exit::Failed,
+    }
+}
+
+/// Runs, reports, and says how it ended.
+///
+/// # Errors
+/// [`CommandError`] where there is nothing to report.
+pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
+    let (started, started_at) = (Instant::now(), SystemTime::now());
+    let plan = Plan::resolve(args, command)?;
+    let properties = plan.client_properties();
+    RdKafka::new("", &plan.topic.name, &properties).check()?;
+    make_directory(&plan.out)?;
+    let control = Arc::new(Control::default());
+    interruption::watch(Arc::clone(&control)).map_err(CommandError::Signals)?;
+
+    let mut target = Target::start(&plan.target, plan.bootstrap_servers.as_deref(), plan.target_pid)?;
+    let driver = RdKafka::new(&target.bootstrap_servers, &plan.topic.name, &properties);
+    let admin = driver.admin()?;
+    let cluster = admin.cluster(target.answers_within()).map_err(|error| instead(&mut target, error))?;
+    let ready = target.age();
+    let surroundings = Surroundings { broker_pid: target.broker_pid(), cluster_is_own: target.is_own() };
+    let mut progress = for_standard_error(args.quiet);
+    let outcome = execute(&plan, &driver, admin.as_ref(), surroundings, &control, progress.as_mut());
+    let outcome = outcome.map_err(|error| match target.ended() {
+        Some(ended) => CommandError::Target(ended.into()),
+        None => error.into(),
+    })?;
+
+    let mut result = record(&plan, &outcome);
+    result.manifest = manifest::collect(&plan, &driver, &target, &cluster);
+    if let Some(broker) = &mut result.resources.broker {
+        broker.ready_us = ready.map(|ready| ready.as_micros() as u64);
+    }
+    drop(admin);
+    target.stop();
+    result.times.started_unix_ms = started_at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    result.times.total_ms = started.elapsed().as_millis() as u64;
+    result.assertions = plan.assertions.iter().map(|assertion| assertion.judge(&result)).collect();
+    let exit = exit_of(&result);
+    result.exit = schema::ExitStatus { code: i32::from(exit.code()), name: exit.name().to_owned() };
+    write(&plan.out, &result)?;
+    say(args, &plan.out, &result, &crate::run::complaints(&outcome));
+    Ok(exit)
+}
+
+/// The error that explains another: a broker that ended does not answer.
+fn instead(target: &mut Target, error: DriverError) -> CommandError {
+    match target.ended() {
+        Some(ended) => CommandError::Target(ended.into()),
+        None => CommandError::Driver(error),
+    }
+}
+
+/// What the result tells the caller, the gravest first.
+pub(crate) fn exit_of(result: &RunResult) -> Exit {
+    if !result.verdict.clean {
+        Exit::Anomalies
+    } else if !result.verdict.invalid.is_empty() {
+        Exit::Invalid
+    } else if result.assertions.iter().any(|assertion| assertion.held != Some(true)) {
+        Exit::AssertionMissed
+    } else {
+        Exit::Clean
+    }
+}
+
+fn make_directory(path: &Path) -> Result<(), CommandError> {
+    fs::create_dir_all(path).map_err(|source| CommandError::Output { path: path.display().to_string(), source })
+}
+
+fn write(out: &Path, result: &RunResult) -> Result<(), CommandError> {
+    let failed = |path: &Path, source| CommandError::Output { path: path.display().to_string(), source };
+    result.write(&out.join("result.json")).map_err(|error| failed(&error.path, error.source))?;
+    let page = out.join("report.html");
+    fs::write(&page, html(result)).map_err(|source| failed(&page, source))
+}
+
+/// The summary to standard output; with `--json` the result there, and the summary to standard error.
+fn say(args: &RunArgs, out: &Path, result: &RunResult, complaints: &[String]) {
+    use std::io::Write;
+    let files = format!("{} and report.html", out.join("result.json").display());
+    // A reader that has gone away ends nothing: the files are written.
+    if args.json {
+        let _ = std::io::stdout().write_all(result.to_json().as_bytes());
+        eprint!("{}", terminal(result, Colour::for_stream(&std::io::stderr())));
+    } else {
+        let summary = terminal(result, Colour::for_stream(&std::io::stdout()));
+        let _ = std::io::stdout().write_all(summary.as_bytes());
+    }
+    complaints.iter().for_each(|complaint| eprintln!("client: {complaint}"));
+    eprintln!("written: {files}");
+}

@@ -1,0 +1,496 @@
+//! The plan: everything one run needs, resolved and held against itself before anything starts.
+//!
+//! What the command line says becomes a [`Plan`] by [`Plan::resolve`]; what it leaves open is filled in there. What only
+//! the cluster knows (an existing topic's partitions) is filled in by the run. The plan never knows a client or a socket.
+
+mod assertion;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroI32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use assertion::{Assertion, AssertionError};
+use reports::schema;
+
+use crate::cli::{Compression, RunArgs};
+use crate::driver::rdkafka::Properties;
+use crate::target::TargetSpec;
+use crate::verify::{Acks, Promises, RunShape};
+use crate::workload::{
+    Bound, KeySpec, Lines, LinesError, PartitionerSpec, PayloadSource, RateSchedule, SizeSpec, WorkloadSpec,
+};
+
+/// Partitions of a topic that the run creates, unless told otherwise.
+const DEFAULT_PARTITIONS: i32 = 6;
+/// What is measured, unless told otherwise.
+const DEFAULT_DURATION: Duration = Duration::from_secs(30);
+
+/// Everything one run needs.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The command as typed.
+    pub command: Vec<String>,
+    /// Random for each run, and in every stamp.
+    pub run_id: u64,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Where the load goes.
+    pub target: TargetSpec,
+    /// `--bootstrap-servers`.
+    pub bootstrap_servers: Option<String>,
+    /// `--target-pid`.
+    pub target_pid: Option<NonZeroI32>,
+    /// The topic.
+    pub topic: TopicPlan,
+    /// When each message is due.
+    pub schedule: RateSchedule,
+    /// Where values come from.
+    pub payload: PayloadSource,
+    /// As typed, for the result.
+    pub size: SizeSpec,
+    /// As typed, for the result.
+    pub payload_file: Option<PathBuf>,
+    /// Which keys.
+    pub key: KeySpec,
+    /// Who chooses the partition.
+    pub partitioner: PartitionerSpec,
+    /// Consumer groups.
+    pub groups: u16,
+    /// Members of each group.
+    pub consumers: u16,
+    /// `acks`.
+    pub acks: Acks,
+    /// `compression.type`.
+    pub compression: Compression,
+    /// `linger.ms`.
+    pub linger: Duration,
+    /// `enable.idempotence`.
+    pub idempotent: bool,
+    /// `-X`.
+    pub properties: BTreeMap<String, String>,
+    /// How long to wait for what is unfinished at the end.
+    pub drain_timeout: Duration,
+    /// `--assert`.
+    pub assertions: Vec<Assertion>,
+    /// Where the result goes.
+    pub out: PathBuf,
+}
+
+/// The topic of the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicPlan {
+    /// Its name.
+    pub name: String,
+    /// Whether the name is the run's own, so that the topic cannot exist yet.
+    pub own_name: bool,
+    /// `--partitions`.
+    pub partitions: Option<i32>,
+    /// `--replication-factor`; none leaves it to the cluster.
+    pub replication_factor: Option<i16>,
+    /// Whether to leave it.
+    pub keep: bool,
+}
+
+impl TopicPlan {
+    /// Partitions to create it with.
+    pub fn partitions_to_create(&self) -> i32 {
+        self.partitions.unwrap_or(DEFAULT_PARTITIONS)
+    }
+}
+
+/// Options that make no sense together.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// Idempotence needs every in-sync replica's acknowledgement.
+    #[error("--idempotent needs --acks all: leave one of the two out")]
+    IdempotentWithoutAcks,
+    /// A property that has an option of its own, which the verification also has to know.
+    #[error("-X {property} is what {option} sets: use that")]
+    PropertyHasOption {
+        /// The property.
+        property: String,
+        /// The option.
+        option: &'static str,
+    },
+    /// A property that the run depends on.
+    #[error("-X {property} cannot be changed: {reason}")]
+    PropertyReserved {
+        /// The property.
+        property: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Nothing to measure.
+    #[error("{what} of zero: there would be nothing to measure; choose a larger one")]
+    Nothing {
+        /// The option.
+        what: &'static str,
+    },
+    /// An existing cluster was named twice, or with a target that is none.
+    #[error(
+        "--bootstrap-servers names an existing cluster, and --target {target} starts one: leave one of the two out"
+    )]
+    TwoTargets {
+        /// The target.
+        target: String,
+    },
+    /// More than one existing target: the target names no address.
+    #[error("--target existing needs --bootstrap-servers HOST:PORT")]
+    NoAddress,
+    /// Murmur2 and expressions over the key need keys.
+    #[error("--partitioner {partitioner} needs keys: add --key, such as --key 10k")]
+    PartitionerNeedsKeys {
+        /// The partitioner.
+        partitioner: String,
+    },
+    /// Keys from the payload need lines.
+    #[error("--key {key} takes the key from the payload: add --payload-file")]
+    KeyNeedsPayload {
+        /// The key choice.
+        key: String,
+    },
+    /// The payload file.
+    #[error("--payload-file: {0}")]
+    Lines(#[from] LinesError),
+}
+
+/// Properties that are set by an option, which also tells the verification what to expect.
+const BY_OPTION: [(&str, &str); 9] = [
+    ("bootstrap.servers", "--bootstrap-servers"),
+    ("metadata.broker.list", "--bootstrap-servers"),
+    ("acks", "--acks"),
+    ("request.required.acks", "--acks"),
+    ("enable.idempotence", "--idempotent"),
+    ("linger.ms", "--linger"),
+    ("queue.buffering.max.ms", "--linger"),
+    ("compression.type", "--compression"),
+    ("compression.codec", "--compression"),
+];
+
+/// Properties that the run depends on.
+const RESERVED: [(&str, &str); 7] = [
+    ("group.id", "each run makes groups of its own, so that they start where the run does"),
+    ("client.id", "workers are told apart by it"),
+    ("enable.auto.commit", "offsets are committed once they are verified"),
+    ("enable.auto.offset.store", "offsets are committed once they are verified"),
+    ("delivery.report.only.error", "every acknowledgement is measured"),
+    ("statistics.interval.ms", "the batch sizes of the report come from there"),
+    ("transactional.id", "transactions are not measured"),
+];
+
+impl Plan {
+    /// Resolves what the command line says.
+    ///
+    /// # Errors
+    /// [`PlanError`]: options that make no sense together, or a payload file that cannot be used.
+    pub fn resolve(args: &RunArgs, command: Vec<String>) -> Result<Plan, PlanError> {
+        let acks = Acks::from(args.acks);
+        let idempotent = args.idempotent.unwrap_or(acks == Acks::All);
+        if idempotent && acks != Acks::All {
+            return Err(PlanError::IdempotentWithoutAcks);
+        }
+        let properties = properties(args)?;
+        let target = target(args)?;
+        let partitioner = partitioner(args)?;
+        let payload = payload(args)?;
+        let bound = bound(args)?;
+        let (run_id, random) = uuid::Uuid::new_v4().as_u64_pair();
+        let seed = args.seed.unwrap_or(random);
+        let topic = TopicPlan {
+            name: args.topic.clone().unwrap_or_else(|| format!("loadgen-{run_id:016x}")),
+            own_name: args.topic.is_none(),
+            partitions: args.partitions,
+            replication_factor: args.replication_factor,
+            keep: args.keep_topic,
+        };
+        let schedule = RateSchedule {
+            rate: args.rate,
+            arrival: args.arrival,
+            warmup_ns: args.warmup.as_nanos() as u64,
+            bound,
+            producers: args.producers.get(),
+            seed,
+        };
+        Ok(Plan {
+            command,
+            run_id,
+            seed,
+            target,
+            bootstrap_servers: args.bootstrap_servers.clone(),
+            target_pid: args.target_pid,
+            topic,
+            schedule,
+            payload,
+            size: args.size,
+            payload_file: args.payload_file.clone(),
+            key: args.key.clone(),
+            partitioner,
+            groups: args.groups.get(),
+            consumers: args.consumers.get(),
+            acks,
+            compression: args.compression,
+            linger: args.linger,
+            idempotent,
+            properties,
+            drain_timeout: args.drain_timeout,
+            assertions: args.assertions.clone(),
+            out: args.out.clone().unwrap_or_else(default_out),
+        })
+    }
+
+    /// Name of the consumer group with this index.
+    pub fn group_name(&self, group: u16) -> String {
+        format!("loadgen-{:016x}-{group}", self.run_id)
+    }
+
+    /// What every message is made of, on a topic of so many partitions.
+    pub fn workload(&self, partitions: i32) -> WorkloadSpec {
+        WorkloadSpec {
+            source: self.payload.clone(),
+            key: self.key.clone(),
+            partitioner: self.partitioner.clone(),
+            partitions,
+            seed: self.seed,
+        }
+    }
+
+    /// What the parts of the verification agree upon.
+    pub fn shape(&self, partitions: i32) -> RunShape {
+        RunShape {
+            run_id: self.run_id,
+            producers: self.schedule.producers,
+            partitions,
+            groups: self.groups,
+            client_chooses: self.partitioner == PartitionerSpec::Client,
+        }
+    }
+
+    /// What the settings promise.
+    pub fn promises(&self, own_topic: bool, drained: bool) -> Promises {
+        let number = |names: [&str; 2], default: i64| {
+            names.iter().find_map(|name| self.properties.get(*name)?.parse().ok()).unwrap_or(default)
+        };
+        Promises {
+            acks: self.acks,
+            idempotent: self.idempotent,
+            retries: number(["message.send.max.retries", "retries"], i64::MAX) > 0,
+            pipelined: number(["max.in.flight.requests.per.connection", "max.in.flight"], i64::MAX) > 1,
+            own_topic,
+            drained,
+        }
+    }
+
+    /// The clients' settings by librdkafka's names.
+    pub fn client_properties(&self) -> Properties {
+        let acks = match self.acks {
+            Acks::All => "all",
+            Acks::Leader => "1",
+            Acks::None => "0",
+        };
+        let linger_ms = self.linger.as_micros() as f64 / 1e3;
+        let set =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        Properties {
+            producer: set(&[
+                ("acks", acks),
+                ("enable.idempotence", if self.idempotent { "true" } else { "false" }),
+                ("linger.ms", &linger_ms.to_string()),
+                ("compression.type", self.compression.name()),
+                // Room for a stall of several seconds: what waits there is late, and is counted as such.
+                ("queue.buffering.max.messages", "1000000"),
+                ("statistics.interval.ms", "1000"),
+            ]),
+            consumer: set(&[
+                ("enable.auto.commit", "false"),
+                ("enable.auto.offset.store", "false"),
+                ("auto.offset.reset", "earliest"),
+                // A consumer that has fetched ahead looks again soon, and not after a second.
+                ("fetch.queue.backoff.ms", "10"),
+            ]),
+            user: self.properties.clone(),
+        }
+    }
+
+    /// The plan as the result file keeps it.
+    pub fn record(&self, partitions: i32, topic_created: bool) -> schema::Plan {
+        let (duration_ms, messages) = match self.schedule.bound {
+            Bound::DurationNs(ns) => (Some(ns / 1_000_000), None),
+            Bound::Messages(messages) => (None, Some(messages)),
+        };
+        schema::Plan {
+            command: self.command.clone(),
+            seed: self.seed,
+            target: self.target.to_string(),
+            bootstrap_servers: self.bootstrap_servers.clone(),
+            topic: self.topic.name.clone(),
+            topic_created,
+            partitions: partitions.unsigned_abs(),
+            replication_factor: self.topic.replication_factor.map(i16::unsigned_abs),
+            rate_per_second: self.schedule.rate.as_per_second(),
+            duration_ms,
+            messages,
+            warmup_ms: self.schedule.warmup_ns / 1_000_000,
+            size: self.size.to_string(),
+            payload_file: self.payload_file.as_ref().map(|path| path.display().to_string()),
+            key: self.key.to_string(),
+            partitioner: self.partitioner.to_string(),
+            producers: u32::from(self.schedule.producers),
+            groups: u32::from(self.groups),
+            consumers_per_group: u32::from(self.consumers),
+            acks: self.client_properties().producer.get("acks").cloned().unwrap_or_default(),
+            compression: self.compression.name().into(),
+            linger_us: self.linger.as_micros() as u64,
+            idempotent: self.idempotent,
+            properties: crate::driver::rdkafka::without_secrets(&self.properties),
+            assertions: self.assertions.iter().map(ToString::to_string).collect(),
+            out_dir: Some(self.out.display().to_string()),
+            other: BTreeMap::new(),
+        }
+    }
+}
+
+fn properties(args: &RunArgs) -> Result<BTreeMap<String, String>, PlanError> {
+    for (property, _) in &args.properties {
+        if let Some((_, option)) = BY_OPTION.iter().find(|(name, _)| name == property) {
+            return Err(PlanError::PropertyHasOption { property: property.clone(), option });
+        }
+        if let Some((_, reason)) = RESERVED.iter().find(|(name, _)| name == property) {
+            return Err(PlanError::PropertyReserved { property: property.clone(), reason });
+        }
+    }
+    Ok(args.properties.iter().cloned().collect())
+}
+
+fn target(args: &RunArgs) -> Result<TargetSpec, PlanError> {
+    match (&args.target, &args.bootstrap_servers) {
+        (TargetSpec::Existing(None), Some(addresses)) => Ok(TargetSpec::Existing(Some(addresses.clone()))),
+        (TargetSpec::Existing(None), None) => Err(PlanError::NoAddress),
+        (target @ (TargetSpec::Embedded | TargetSpec::Kafka(_) | TargetSpec::Existing(Some(_))), Some(_)) => {
+            Err(PlanError::TwoTargets { target: target.to_string() })
+        }
+        (target, _) => Ok(target.clone()),
+    }
+}
+
+fn partitioner(args: &RunArgs) -> Result<PartitionerSpec, PlanError> {
+    let keyed = args.key != KeySpec::None;
+    let chosen = match &args.partitioner {
+        Some(chosen) => chosen.clone(),
+        None if keyed => PartitionerSpec::Murmur2,
+        None => PartitionerSpec::RoundRobin,
+    };
+    if !keyed && chosen == PartitionerSpec::Murmur2 {
+        return Err(PlanError::PartitionerNeedsKeys { partitioner: chosen.to_string() });
+    }
+    Ok(chosen)
+}
+
+fn payload(args: &RunArgs) -> Result<PayloadSource, PlanError> {
+    let field = match &args.key {
+        KeySpec::Payload(field) => Some(field),
+        _ => None,
+    };
+    match &args.payload_file {
+        Some(path) => Ok(PayloadSource::Lines(Arc::new(Lines::load(path, field)?))),
+        None if field.is_some() => Err(PlanError::KeyNeedsPayload { key: args.key.to_string() }),
+        None => Ok(PayloadSource::Random(args.size)),
+    }
+}
+
+fn bound(args: &RunArgs) -> Result<Bound, PlanError> {
+    match (args.messages, args.duration.unwrap_or(DEFAULT_DURATION)) {
+        (Some(0), _) => Err(PlanError::Nothing { what: "--messages" }),
+        (Some(messages), _) => Ok(Bound::Messages(messages)),
+        (None, Duration::ZERO) => Err(PlanError::Nothing { what: "--duration" }),
+        (None, duration) => Ok(Bound::DurationNs(duration.as_nanos() as u64)),
+    }
+}
+
+/// `loadgen-results/20260131T235959Z`, in UTC.
+fn default_out() -> PathBuf {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    PathBuf::from("loadgen-results").join(compact_utc(since_epoch))
+}
+
+/// Seconds since the epoch as `20260131T235959Z`.
+fn compact_utc(since_epoch: u64) -> String {
+    // Civil date from days (Howard Hinnant, "chrono-compatible low-level date algorithms"), years from 1970 on.
+    let days = since_epoch / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (since_epoch / 3_600 % 24, since_epoch / 60 % 60, since_epoch % 60);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn resolve(arguments: &str) -> Result<Plan, PlanError> {
+        let words = ["loadgen", "run"].into_iter().chain(arguments.split_whitespace());
+        match Cli::try_parse_from(words).expect("parses").command {
+            Command::Run(args) => Plan::resolve(&args, Vec::new()),
+            _ => panic!("not run"),
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_those_the_help_promises() {
+        let plan = resolve("").expect("valid");
+        assert_eq!(plan.schedule.rate.as_per_second(), 100_000.0);
+        assert_eq!(plan.schedule.bound, Bound::DurationNs(30_000_000_000));
+        assert_eq!(plan.partitioner, PartitionerSpec::RoundRobin);
+        assert!(plan.idempotent && plan.acks == Acks::All && plan.target == TargetSpec::Embedded);
+        assert_eq!(plan.topic.partitions_to_create(), 6);
+    }
+
+    #[test]
+    fn keys_make_murmur2_the_default() {
+        assert_eq!(resolve("--key 10k").expect("valid").partitioner, PartitionerSpec::Murmur2);
+    }
+
+    #[test]
+    fn idempotence_follows_acks_and_contradicts_less_than_all() {
+        assert!(!resolve("--acks 1").expect("valid").idempotent);
+        assert!(matches!(resolve("--acks 1 --idempotent"), Err(PlanError::IdempotentWithoutAcks)));
+    }
+
+    #[test]
+    fn a_property_with_an_option_of_its_own_is_sent_there() {
+        let text = resolve("-X linger.ms=3").expect_err("refused").to_string();
+        assert_eq!(text, "-X linger.ms is what --linger sets: use that");
+        assert!(matches!(resolve("-X group.id=a"), Err(PlanError::PropertyReserved { .. })));
+    }
+
+    #[test]
+    fn an_address_makes_the_target_an_existing_cluster() {
+        let plan = resolve("-b a:1,b:2").expect("valid");
+        assert_eq!(plan.target, TargetSpec::Existing(Some("a:1,b:2".into())));
+        assert!(matches!(resolve("-b a:1 --target embedded"), Err(PlanError::TwoTargets { .. })));
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        assert!(matches!(resolve("--messages 0"), Err(PlanError::Nothing { .. })));
+        assert!(matches!(resolve("--duration 0s"), Err(PlanError::Nothing { .. })));
+        assert!(matches!(resolve("--partitioner murmur2"), Err(PlanError::PartitionerNeedsKeys { .. })));
+        assert!(matches!(resolve("--key payload:$.user"), Err(PlanError::KeyNeedsPayload { .. })));
+    }
+
+    #[test]
+    fn the_directorys_name_is_the_time_in_utc() {
+        assert_eq!(compact_utc(0), "19700101T000000Z");
+        assert_eq!(compact_utc(951_782_400), "20000229T000000Z");
+        assert_eq!(compact_utc(1_769_903_999), "20260131T235959Z");
+    }
+}

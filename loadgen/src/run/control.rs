@@ -1,0 +1,196 @@
+//! What the threads of a run tell each other: when it starts, when it ends, and how far each group is.
+//!
+//! All of it is single atomic values, each with one meaning; nothing else is shared but the channels.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::driver::ClientError;
+
+/// Shared by all threads of a run.
+#[derive(Debug)]
+pub struct Control {
+    /// When operation 0 is due, nanoseconds of `CLOCK_MONOTONIC`; 0 before that is known.
+    start_ns: AtomicU64,
+    /// Operations due from here on are not sent. Only ever lowered.
+    end_ns: AtomicU64,
+    /// Whether the end was brought forward by the user.
+    interrupted: AtomicBool,
+    /// Set once the consumers have nothing more to read.
+    consumers_done: AtomicBool,
+    /// The error that ended the run early.
+    fatal: Mutex<Option<ClientError>>,
+    /// The last error that a consumer reported.
+    last_error: Mutex<Option<ClientError>>,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self {
+            start_ns: AtomicU64::new(0),
+            end_ns: AtomicU64::new(u64::MAX),
+            interrupted: AtomicBool::new(false),
+            consumers_done: AtomicBool::new(false),
+            fatal: Mutex::new(None),
+            last_error: Mutex::new(None),
+        }
+    }
+}
+
+// Relaxed everywhere: each value stands for itself, and what it announces travels by channels and joins.
+impl Control {
+    pub(super) fn start_at(&self, start_ns: u64) {
+        self.start_ns.store(start_ns, Ordering::Relaxed);
+    }
+
+    /// When operation 0 is due, once that is known.
+    pub(super) fn start_ns(&self) -> Option<u64> {
+        Some(self.start_ns.load(Ordering::Relaxed)).filter(|start| *start > 0)
+    }
+
+    pub(super) fn end_at(&self, end_ns: u64) {
+        self.end_ns.fetch_min(end_ns, Ordering::Relaxed);
+    }
+
+    pub(super) fn end_ns(&self) -> u64 {
+        self.end_ns.load(Ordering::Relaxed)
+    }
+
+    /// Ends the measurement now; what was sent is drained and judged.
+    pub fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Relaxed);
+        self.end_at(crate::clock::now_ns());
+    }
+
+    /// Whether the user ended the measurement.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Ends the run because of an error that every further message would meet.
+    pub(super) fn fail(&self, error: ClientError) {
+        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.end_at(crate::clock::now_ns());
+    }
+
+    pub(super) fn fatal(&self) -> Option<ClientError> {
+        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn note_error(&self, error: ClientError) {
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    pub(super) fn last_error(&self) -> Option<ClientError> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn consumers_done(&self) {
+        self.consumers_done.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn are_consumers_done(&self) -> bool {
+        self.consumers_done.load(Ordering::Relaxed)
+    }
+}
+
+/// How far one group is.
+#[derive(Debug)]
+pub(super) struct GroupProgress {
+    /// The next offset to be read of each partition.
+    positions: Vec<AtomicI64>,
+    /// Whether some member has the partition.
+    owned: Vec<AtomicBool>,
+    /// Whether the member has an assignment, be it empty.
+    members: Vec<AtomicBool>,
+}
+
+impl GroupProgress {
+    pub(super) fn new(partitions: usize, members: u16) -> Self {
+        let falses = |count: usize| (0..count).map(|_| AtomicBool::new(false)).collect();
+        Self {
+            positions: (0..partitions).map(|_| AtomicI64::new(0)).collect(),
+            owned: falses(partitions),
+            members: falses(usize::from(members)),
+        }
+    }
+
+    pub(super) fn assigned(&self, member: u16, partitions: &[(i32, i64)]) {
+        for (partition, position) in partitions {
+            if let Some(slot) = self.positions.get(*partition as usize) {
+                slot.fetch_max(*position, Ordering::Relaxed);
+            }
+            self.set_owned(*partition, true);
+        }
+        if let Some(slot) = self.members.get(usize::from(member)) {
+            slot.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn revoked(&self, member: u16, partitions: &[i32]) {
+        for partition in partitions {
+            self.set_owned(*partition, false);
+        }
+        if let Some(slot) = self.members.get(usize::from(member)) {
+            slot.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn set_owned(&self, partition: i32, owned: bool) {
+        if let Some(slot) = self.owned.get(partition as usize) {
+            slot.store(owned, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn advance(&self, partition: i32, next_offset: i64) {
+        // One member at a time reads a partition, so that a load and a store do.
+        if let Some(slot) = self.positions.get(partition as usize)
+            && slot.load(Ordering::Relaxed) < next_offset
+        {
+            slot.store(next_offset, Ordering::Relaxed);
+        }
+    }
+
+    /// Every member has its assignment, and every partition has a member.
+    pub(super) fn is_settled(&self) -> bool {
+        self.members.iter().chain(&self.owned).all(|slot| slot.load(Ordering::Relaxed))
+    }
+
+    /// Every partition was read up to these end offsets.
+    pub(super) fn has_reached(&self, ends: &[i64]) -> bool {
+        self.positions.iter().zip(ends).all(|(position, end)| position.load(Ordering::Relaxed) >= *end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_settled_when_all_members_and_partitions_are() {
+        let group = GroupProgress::new(2, 2);
+        group.assigned(0, &[(0, 5), (1, 0)]);
+        assert!(!group.is_settled(), "member 1 has no assignment yet");
+        group.revoked(0, &[0, 1]);
+        group.assigned(0, &[(0, 5)]);
+        group.assigned(1, &[(1, 0)]);
+        assert!(group.is_settled());
+    }
+
+    #[test]
+    fn the_end_is_reached_when_every_partition_is_there() {
+        let group = GroupProgress::new(2, 1);
+        group.assigned(0, &[(0, 5), (1, 0)]);
+        group.advance(1, 7);
+        assert!(group.has_reached(&[5, 7]));
+        assert!(!group.has_reached(&[5, 8]));
+    }
+
+    #[test]
+    fn the_end_only_moves_forward() {
+        let control = Control::default();
+        control.end_at(100);
+        control.end_at(200);
+        assert_eq!(control.end_ns(), 100);
+    }
+}

@@ -1,0 +1,449 @@
+//! One run, from an answering cluster to the facts about every message.
+//!
+//! [`execute`] reads as the table of contents: topic, consumers, warm-up and measurement, drain, verdict. Workers are
+//! threads that share [`Control`] and send what they noted to the thread that called `execute`, which alone owns the
+//! collector of measurements and the reconciler of evidence. The room never knows which client library or broker it drives,
+//! and renders nothing.
+
+mod consumer;
+mod control;
+mod in_flight;
+mod producer;
+pub mod progress;
+mod record;
+mod resources;
+mod topic;
+mod wording;
+
+use std::num::NonZeroI32;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use consumer::{ConsumerReport, ConsumerWorker, Reader};
+pub use control::Control;
+use control::GroupProgress;
+use in_flight::InFlight;
+use producer::{Books, ProducerReport, ProducerWorker};
+use progress::{Progress, Snapshot, Stage};
+pub(crate) use record::complaints;
+pub use record::record;
+use resources::{Sample, Sampler};
+use topic::Topic;
+pub use topic::TopicError;
+
+use crate::clock::{NANOS_PER_SECOND, now_ns, sleep_until};
+use crate::driver::{Admin, ClientError, Driver, DriverError};
+use crate::measure::{Collector, Interval, Measurements, Recorder, Source};
+use crate::message::Producer as ProducerIdentity;
+use crate::plan::Plan;
+use crate::verify::{Acks, Checker, Evidence, Expectations, Ledger, Promises, ReconcileError, Reconciler, Verdict};
+use crate::workload::{PartitionError, RateSchedule, Workload, WorkloadError};
+
+/// How long the groups may take until every member has its partitions.
+const ASSIGNED_WITHIN: Duration = Duration::from_secs(60);
+/// Between two looks of the run's own thread.
+const TURN_NS: u64 = 50_000_000;
+/// From the last assignment to the first message, so that every worker is there.
+const LEAD_NS: u64 = 50_000_000;
+/// Between two looks at whether the groups are done.
+const DRAIN_TURN_NS: u64 = 5_000_000;
+
+/// What the run is told about the cluster.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Surroundings {
+    /// The broker's process, where it is on this machine.
+    pub broker_pid: Option<NonZeroI32>,
+    /// Whether the cluster goes away with the run, so that there is nothing to tidy up.
+    pub cluster_is_own: bool,
+}
+
+/// Everything that is known after a run.
+#[derive(Debug)]
+pub struct Outcome {
+    topic: Topic,
+    measurements: Measurements,
+    verdict: Verdict,
+    promises: Promises,
+    producers: Vec<ProducerReport>,
+    consumers: Vec<ConsumerReport>,
+    samples: Vec<Sample>,
+    /// What was planned, or what the user's interruption left of it.
+    warmup_ns: u64,
+    measured_ns: u64,
+    drain: Duration,
+    drained: bool,
+    interrupted: bool,
+    max_oversleep_ns: u64,
+}
+
+/// Why a run ended without an outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The topic.
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    /// A client.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// The workload does not fit together.
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+    /// A message for which `--partitioner` has no partition.
+    #[error("{0}: correct --partitioner, --key or --partitions")]
+    Partition(PartitionError),
+    /// The consumers got no partitions.
+    #[error(
+        "the consumer groups have no partitions after {after:?}{}: see the broker's log, and whether its group coordinator answers",
+        because(last_error)
+    )]
+    NotAssigned {
+        /// How long was waited.
+        after: Duration,
+        /// The last error a consumer reported.
+        last_error: Option<ClientError>,
+    },
+    /// An error that every message would meet.
+    #[error("the cluster refuses: {error}{}", error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default())]
+    Refused {
+        /// The refusal.
+        error: ClientError,
+    },
+    /// Not one message came through.
+    #[error("no message was acknowledged{}", because(last_error))]
+    NothingAcknowledged {
+        /// The most frequent error.
+        last_error: Option<ClientError>,
+    },
+    /// The user ended the run before it had begun to send.
+    #[error("interrupted before the first message")]
+    InterruptedEarly,
+    /// Verification needs its temporary files.
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
+}
+
+fn because(error: &Option<ClientError>) -> String {
+    let Some(error) = error else { return String::new() };
+    error.remedy().map_or_else(|| format!(" ({error})"), |remedy| format!(" ({error}; {remedy})"))
+}
+
+/// Runs the plan against a cluster that answers.
+///
+/// # Errors
+/// [`RunError`]: what ended the run before there was anything to judge. A run with anomalies is no error.
+pub fn execute(
+    plan: &Plan,
+    driver: &dyn Driver,
+    admin: &dyn Admin,
+    surroundings: Surroundings,
+    control: &Control,
+    progress: &mut dyn Progress,
+) -> Result<Outcome, RunError> {
+    progress.stage(Stage::Preparing);
+    let topic = topic::prepare(&plan.topic, admin)?;
+    let result = Run::new(plan, driver, admin, &topic, surroundings, control).go(progress);
+    progress.stage(Stage::Done);
+    if !surroundings.cluster_is_own {
+        tidy_up(plan, admin, &topic);
+    }
+    result
+}
+
+/// Removes what the run made. What cannot be removed is said, and fails nothing.
+fn tidy_up(plan: &Plan, admin: &dyn Admin, topic: &Topic) {
+    if topic.created
+        && !plan.topic.keep
+        && let Err(error) = admin.delete_topic(&plan.topic.name)
+    {
+        tracing::warn!("{error}");
+    }
+    let groups: Vec<String> = (0..plan.groups).map(|group| plan.group_name(group)).collect();
+    if let Err(error) = admin.delete_groups(&groups) {
+        tracing::warn!("{error}");
+    }
+}
+
+/// What the parts of a run have in common.
+struct Run<'a> {
+    plan: &'a Plan,
+    driver: &'a dyn Driver,
+    admin: &'a dyn Admin,
+    topic: &'a Topic,
+    surroundings: Surroundings,
+    control: &'a Control,
+    groups: Vec<GroupProgress>,
+}
+
+/// The channels by which workers hand over what they noted, and its owners.
+struct Desk {
+    intervals: Receiver<Interval>,
+    evidence: Receiver<Evidence>,
+    to_intervals: Sender<Interval>,
+    to_evidence: Sender<Evidence>,
+    collector: Collector,
+    reconciler: Reconciler,
+}
+
+impl Desk {
+    fn new(plan: &Plan, partitions: i32) -> Self {
+        let (to_intervals, intervals) = channel();
+        let (to_evidence, evidence) = channel();
+        let collector = Collector::new(plan.groups);
+        let reconciler = Reconciler::new(plan.shape(partitions));
+        Self { intervals, evidence, to_intervals, to_evidence, collector, reconciler }
+    }
+
+    /// Takes in what has arrived.
+    fn clear(&mut self) -> Result<(), ReconcileError> {
+        self.intervals.try_iter().for_each(|interval| self.collector.accept(interval));
+        self.evidence.try_iter().try_for_each(|evidence| self.reconciler.accept(evidence))
+    }
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        plan: &'a Plan,
+        driver: &'a dyn Driver,
+        admin: &'a dyn Admin,
+        topic: &'a Topic,
+        surroundings: Surroundings,
+        control: &'a Control,
+    ) -> Self {
+        let group = |_| GroupProgress::new(topic.start_offsets.len(), plan.consumers);
+        Self { plan, driver, admin, topic, surroundings, control, groups: (0..plan.groups).map(group).collect() }
+    }
+
+    fn go(&self, progress: &mut dyn Progress) -> Result<Outcome, RunError> {
+        let mut desk = Desk::new(self.plan, self.topic.partitions);
+        thread::scope(|scope| {
+            let consumers = self.consumer_workers(&desk)?;
+            let consumers: Vec<_> = consumers.into_iter().map(|worker| scope.spawn(|| worker.run())).collect();
+            // Whatever happens from here on, the workers are told to stop, or the scope would wait for ever.
+            let stopped = StopWorkers(self.control);
+            progress.stage(Stage::Assigning);
+            self.wait_for_assignments(&consumers)?;
+
+            let start_ns = (now_ns() + LEAD_NS).next_multiple_of(TURN_NS);
+            let producers = self.producer_workers(&desk, start_ns)?;
+            self.control.start_at(start_ns);
+            self.control.end_at(start_ns + self.plan.schedule.end_ns());
+            let producers: Vec<_> = producers.into_iter().map(|worker| scope.spawn(|| worker.run())).collect();
+            let (samples, max_oversleep_ns) = self.oversee(&mut desk, start_ns, &producers, progress)?;
+            let producers: Vec<ProducerReport> = producers.into_iter().map(joined).collect();
+
+            progress.stage(Stage::Draining);
+            let drain_started = Instant::now();
+            let drained = self.drain(&mut desk, progress)?;
+            let drain = drain_started.elapsed();
+            drop(stopped);
+            let consumers: Vec<ConsumerReport> = consumers.into_iter().map(joined).collect();
+
+            progress.stage(Stage::Verifying);
+            desk.clear()?;
+            self.check_for_failure(&producers)?;
+            let promises = self.plan.promises(self.topic.created, drained);
+            let verdict = desk.reconciler.finish(&Expectations::of(&promises))?;
+            let sent_ns = self.control.end_ns().saturating_sub(start_ns);
+            let warmup_ns = self.plan.schedule.warmup_ns.min(sent_ns);
+            Ok(Outcome {
+                topic: self.topic.clone(),
+                measurements: desk.collector.finish(),
+                verdict,
+                promises,
+                producers,
+                consumers,
+                samples,
+                warmup_ns,
+                measured_ns: sent_ns - warmup_ns,
+                drain,
+                drained,
+                interrupted: self.control.is_interrupted(),
+                max_oversleep_ns,
+            })
+        })
+    }
+
+    fn consumer_workers(&self, desk: &Desk) -> Result<Vec<ConsumerWorker<'_>>, RunError> {
+        let shape = self.plan.shape(self.topic.partitions);
+        let mut workers = Vec::new();
+        for (group, progress) in (0..).zip(&self.groups) {
+            for member in 0..self.plan.consumers {
+                let name = self.plan.group_name(group);
+                let consumer = self.driver.consumer(&name, usize::from(member), &self.topic.start_offsets)?;
+                let reader = Reader {
+                    group,
+                    member,
+                    control: self.control,
+                    progress,
+                    schedule: self.plan.schedule,
+                    checker: Checker::new(group, shape),
+                    intervals: desk.to_intervals.clone(),
+                    recorder: None,
+                    polled_ns: 0,
+                    report: ConsumerReport { group, ..ConsumerReport::default() },
+                };
+                workers.push(ConsumerWorker { consumer, reader, evidence: desk.to_evidence.clone() });
+            }
+        }
+        Ok(workers)
+    }
+
+    fn producer_workers(&self, desk: &Desk, start_ns: u64) -> Result<Vec<ProducerWorker<'_>>, RunError> {
+        let spec = self.plan.workload(self.topic.partitions);
+        let shape = self.plan.shape(self.topic.partitions);
+        let origin_ns = series_origin_ns(&self.plan.schedule, start_ns);
+        let worker = |index: u16| {
+            let identity = ProducerIdentity { run_id: self.plan.run_id, index, epoch: 0 };
+            Ok(ProducerWorker {
+                control: self.control,
+                start_ns,
+                operations: self.plan.schedule.operations(index),
+                workload: Workload::new(&spec, identity)?,
+                producer: self.driver.producer(usize::from(index))?,
+                drain_timeout: self.plan.drain_timeout,
+                books: Books {
+                    control: self.control,
+                    schedule: self.plan.schedule,
+                    start_ns,
+                    recorder: Recorder::new(Source::Producer(index), origin_ns, desk.to_intervals.clone()),
+                    ledger: Ledger::new(identity, shape),
+                    evidence: desk.to_evidence.clone(),
+                    in_flight: InFlight::default(),
+                    report: ProducerReport::default(),
+                },
+            })
+        };
+        (0..self.plan.schedule.producers).map(worker).collect()
+    }
+
+    fn wait_for_assignments(&self, consumers: &[ScopedJoinHandle<'_, ConsumerReport>]) -> Result<(), RunError> {
+        let deadline = Instant::now() + ASSIGNED_WITHIN;
+        while !self.groups.iter().all(GroupProgress::is_settled) {
+            if let Some(error) = self.control.fatal() {
+                return Err(RunError::Refused { error });
+            }
+            if self.control.is_interrupted() {
+                return Err(RunError::InterruptedEarly);
+            }
+            if Instant::now() > deadline || consumers.iter().any(ScopedJoinHandle::is_finished) {
+                return Err(RunError::NotAssigned { after: ASSIGNED_WITHIN, last_error: self.control.last_error() });
+            }
+            sleep_until(now_ns() + DRAIN_TURN_NS);
+        }
+        Ok(())
+    }
+
+    /// Watches the producers until all have finished; returns the samples taken and how late this thread was woken at worst.
+    fn oversee(
+        &self,
+        desk: &mut Desk,
+        start_ns: u64,
+        producers: &[ScopedJoinHandle<'_, ProducerReport>],
+        progress: &mut dyn Progress,
+    ) -> Result<(Vec<Sample>, u64), RunError> {
+        let window_start_ns = start_ns + self.plan.schedule.warmup_ns;
+        let mut sampler = Sampler::new(self.surroundings.broker_pid, window_start_ns);
+        let mut max_oversleep_ns = 0;
+        let mut ended = false;
+        let mut wake_ns = start_ns;
+        while !producers.iter().all(ScopedJoinHandle::is_finished) {
+            wake_ns += TURN_NS;
+            sleep_until(wake_ns);
+            let now = now_ns();
+            if now >= window_start_ns {
+                max_oversleep_ns = max_oversleep_ns.max(now.saturating_sub(wake_ns));
+            }
+            wake_ns = wake_ns.max(now.saturating_sub(TURN_NS));
+            let end_ns = self.control.end_ns();
+            if now >= sampler.due_ns() && !ended {
+                sampler.sample();
+            }
+            if now >= end_ns && !ended {
+                ended = true;
+                progress.stage(Stage::Flushing);
+            }
+            desk.clear()?;
+            let stage = if now < window_start_ns { Stage::WarmingUp } else { Stage::Measuring };
+            if !ended {
+                progress.stage(stage);
+            }
+            progress.tick(&Snapshot {
+                live: desk.collector.live(),
+                groups: u64::from(self.plan.groups),
+                elapsed: Duration::from_nanos(now.saturating_sub(start_ns)),
+                remaining: Duration::from_nanos(end_ns.saturating_sub(now)),
+            });
+        }
+        Ok((sampler.samples, max_oversleep_ns))
+    }
+
+    /// Waits until every group has read what was acknowledged; whether all did before the deadline.
+    fn drain(&self, desk: &mut Desk, progress: &mut dyn Progress) -> Result<bool, RunError> {
+        let deadline = Instant::now() + self.plan.drain_timeout;
+        let started_ns = now_ns();
+        let mut ends = self.admin.end_offsets(&self.plan.topic.name, self.topic.partitions)?;
+        loop {
+            if self.groups.iter().all(|group| group.has_reached(&ends)) {
+                // Without acknowledgements the last messages may still be on their way when the end is first asked for.
+                let again = match self.plan.acks {
+                    Acks::None => self.admin.end_offsets(&self.plan.topic.name, self.topic.partitions)?,
+                    Acks::Leader | Acks::All => return Ok(true),
+                };
+                if again == ends {
+                    return Ok(true);
+                }
+                ends = again;
+            }
+            if Instant::now() > deadline {
+                return Ok(false);
+            }
+            sleep_until(now_ns() + DRAIN_TURN_NS);
+            desk.clear()?;
+            progress.tick(&Snapshot {
+                live: desk.collector.live(),
+                groups: u64::from(self.plan.groups),
+                elapsed: Duration::from_nanos(now_ns() - started_ns),
+                remaining: deadline.saturating_duration_since(Instant::now()),
+            });
+        }
+    }
+
+    /// Whether the producers met what leaves nothing to judge.
+    fn check_for_failure(&self, producers: &[ProducerReport]) -> Result<(), RunError> {
+        if let Some(error) = producers.iter().find_map(|report| report.stopped_by.clone()) {
+            return Err(RunError::Partition(error));
+        }
+        if let Some(error) = self.control.fatal() {
+            return Err(RunError::Refused { error });
+        }
+        let acked: u64 = producers.iter().flat_map(|report| &report.acked_by_partition).sum();
+        let due: u64 = producers.iter().map(|report| report.submitted + report.warmup_messages).sum();
+        if acked == 0 && due > 0 {
+            let errors = producers.iter().flat_map(|report| report.errors.values());
+            let last_error = errors.max_by_key(|(_, count)| *count).map(|(error, _)| error.clone());
+            return Err(RunError::NothingAcknowledged { last_error });
+        }
+        Ok(())
+    }
+}
+
+/// From where the series counts its seconds: such that one of them begins with the window.
+fn series_origin_ns(schedule: &RateSchedule, start_ns: u64) -> u64 {
+    start_ns + schedule.warmup_ns - schedule.warmup_ns.next_multiple_of(NANOS_PER_SECOND)
+}
+
+/// Tells all workers to stop when dropped.
+struct StopWorkers<'a>(&'a Control);
+
+impl Drop for StopWorkers<'_> {
+    fn drop(&mut self) {
+        self.0.end_at(now_ns());
+        self.0.consumers_done();
+    }
+}
+
+/// The report of a worker; a worker's panic goes on in the run's thread.
+fn joined<T>(handle: ScopedJoinHandle<'_, T>) -> T {
+    handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

@@ -1,0 +1,314 @@
+//! A producer worker: one thread, one client, an open loop.
+//!
+//! It sleeps until the next message is due, rounded up to the pacing quantum, or until completions arrive; then it sends all
+//! that is due. A full queue makes it wait with the message in hand: the message keeps its intended time, and so do those
+//! behind it. Nothing is skipped.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use super::control::Control;
+use super::in_flight::{InFlight, Pending};
+use crate::clock::{now_ns, set_timer_slack_ns};
+use crate::driver::{ClientError, Completion, Outgoing, Producer, ProducerStatistics, SubmitError};
+use crate::measure::{Metric, Recorder};
+use crate::message::Outcome;
+use crate::verify::{Evidence, Ledger};
+use crate::workload::{Operations, PartitionError, Phase, RateSchedule, Workload};
+
+/// Messages due within one quantum are sent together: every wake-up costs more than sending one message.
+pub(super) const QUANTUM_NS: u64 = 500_000;
+/// How late the kernel may wake the worker.
+const TIMER_SLACK_NS: u64 = 10_000;
+/// Completions are looked at after so many messages sent without a pause.
+const DRAIN_EVERY: u32 = 256;
+/// How often measurements and evidence are handed over.
+const HOUSEKEEPING_NS: u64 = 200_000_000;
+/// How long to wait for room in a full queue before looking again.
+const FULL_WAIT: Duration = Duration::from_millis(1);
+/// One turn of waiting for the last completions.
+const FLUSH_TURN: Duration = Duration::from_millis(100);
+
+/// What a worker is made of.
+pub(super) struct ProducerWorker<'a> {
+    pub(super) control: &'a Control,
+    /// When operation 0 is due.
+    pub(super) start_ns: u64,
+    pub(super) operations: Operations,
+    pub(super) workload: Workload,
+    pub(super) producer: Box<dyn Producer>,
+    pub(super) drain_timeout: Duration,
+    pub(super) books: Books<'a>,
+}
+
+/// The worker's own accounts, apart from the client so that completions can be noted while the client is polled.
+pub(super) struct Books<'a> {
+    pub(super) control: &'a Control,
+    pub(super) schedule: RateSchedule,
+    pub(super) start_ns: u64,
+    pub(super) recorder: Recorder,
+    pub(super) ledger: Ledger,
+    pub(super) evidence: Sender<Evidence>,
+    pub(super) in_flight: InFlight,
+    pub(super) report: ProducerReport,
+}
+
+/// What a worker knows at its end, besides measurements and evidence.
+#[derive(Debug, Default)]
+pub(super) struct ProducerReport {
+    /// Measured messages, acknowledged before the window closed.
+    pub(super) acked_in_window: u64,
+    /// Measured messages that were handed over.
+    pub(super) submitted: u64,
+    pub(super) measured: Settled,
+    pub(super) warmup_messages: u64,
+    pub(super) acked_bytes: u64,
+    /// Acknowledged in all phases, by partition.
+    pub(super) acked_by_partition: Vec<u64>,
+    pub(super) queue_full_ns: u64,
+    pub(super) max_lag_ns: u64,
+    pub(super) statistics: ProducerStatistics,
+    /// By code, with how often.
+    pub(super) errors: BTreeMap<i32, (ClientError, u64)>,
+    /// Why the worker stopped before its schedule's end.
+    pub(super) stopped_by: Option<PartitionError>,
+}
+
+/// Outcomes of the measured messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub(super) acked: u64,
+    pub(super) failed: u64,
+    pub(super) unknown: u64,
+    pub(super) unsent: u64,
+}
+
+/// Why a worker stops before its schedule's end.
+enum Stop {
+    NoPartition(PartitionError),
+    /// The client's queue stayed full until the drain's deadline.
+    NoRoom,
+}
+
+impl Books<'_> {
+    fn phase(&self, intended_ns: u64) -> Phase {
+        self.schedule.phase(intended_ns.saturating_sub(self.start_ns))
+    }
+
+    /// Notes completions; all of one turn arrived now.
+    fn settle(&mut self, completion: Completion, now_ns: u64) {
+        let Some(pending) = self.in_flight.take(completion.tag) else { return };
+        let phase = self.phase(pending.intended_ns);
+        let measured = u64::from(phase == Phase::Measured);
+        match completion.outcome {
+            Outcome::Acked { .. } => {
+                self.recorder.acked(phase, pending.intended_ns, pending.actual_ns, now_ns);
+                self.report.measured.acked += measured;
+                self.report.acked_bytes += measured * u64::from(pending.size_bytes);
+                if now_ns <= self.window_end_ns() {
+                    self.report.acked_in_window += measured;
+                }
+            }
+            Outcome::Failed => {
+                self.recorder.failed(phase);
+                self.report.measured.failed += measured;
+            }
+            Outcome::Unknown => {
+                self.recorder.failed(phase);
+                self.report.measured.unknown += measured;
+            }
+        }
+        self.ledger.settle(pending.partition, pending.sequence, completion.outcome);
+        if let Some(error) = completion.error {
+            self.note_error(error);
+        }
+    }
+
+    fn window_end_ns(&self) -> u64 {
+        self.control.end_ns()
+    }
+
+    fn note_error(&mut self, error: ClientError) {
+        if error.is_permanent() && self.ledger.tally().acked == 0 {
+            self.control.fail(error.clone());
+        }
+        self.report.errors.entry(error.code).or_insert((error, 0)).1 += 1;
+    }
+
+    fn hand_over(&mut self, now_ns: u64) {
+        self.recorder.tick(now_ns);
+        // The receiver lives as long as the run.
+        let _ = self.evidence.send(self.ledger.take_evidence());
+    }
+}
+
+impl ProducerWorker<'_> {
+    /// Sends what the schedule says, waits for what is unfinished, and reports.
+    pub(super) fn run(mut self) -> ProducerReport {
+        if let Err(error) = set_timer_slack_ns(TIMER_SLACK_NS) {
+            tracing::debug!("timer slack stays as it is: {error}");
+        }
+        self.send_all();
+        self.finish()
+    }
+
+    fn send_all(&mut self) {
+        let mut housekeeping_ns = 0;
+        let mut unpaused = 0;
+        while let Some(operation) = self.operations.next() {
+            let due_ns = self.start_ns + operation.intended_ns;
+            let mut now = now_ns();
+            while due_ns > now && due_ns < self.control.end_ns() {
+                let wake_ns = due_ns.next_multiple_of(QUANTUM_NS);
+                self.drain(Duration::from_nanos(wake_ns.saturating_sub(now).min(HOUSEKEEPING_NS)));
+                unpaused = 0;
+                now = now_ns();
+                if now >= housekeeping_ns {
+                    housekeeping_ns = now + HOUSEKEEPING_NS;
+                    self.books.hand_over(now);
+                }
+            }
+            if due_ns >= self.control.end_ns() {
+                return;
+            }
+            match self.send(due_ns) {
+                Ok(()) => {}
+                Err(Stop::NoPartition(error)) => {
+                    self.books.report.stopped_by = Some(error);
+                    self.control.end_at(due_ns);
+                    return;
+                }
+                Err(Stop::NoRoom) => return self.count_unsent(),
+            }
+            unpaused += 1;
+            if unpaused >= DRAIN_EVERY {
+                unpaused = 0;
+                self.drain(Duration::ZERO);
+                if now >= housekeeping_ns {
+                    housekeeping_ns = now + HOUSEKEEPING_NS;
+                    self.books.hand_over(now);
+                }
+            }
+        }
+    }
+
+    /// Sends one message, waiting for room where there is none.
+    fn send(&mut self, due_ns: u64) -> Result<(), Stop> {
+        let Self { workload, producer, books, control, drain_timeout, .. } = self;
+        let composed = workload.compose(due_ns).map_err(Stop::NoPartition)?;
+        let size_bytes = composed.key.map_or(0, <[u8]>::len) + composed.value.len();
+        let actual_ns = now_ns();
+        let phase = books.phase(due_ns);
+        let measured = u64::from(phase == Phase::Measured);
+        let tag = books.in_flight.insert(Pending {
+            intended_ns: due_ns,
+            actual_ns,
+            sequence: composed.sequence,
+            partition: composed.partition,
+            size_bytes: size_bytes as u32,
+        });
+        let message = Outgoing {
+            partition: composed.partition,
+            key: composed.key,
+            value: composed.value,
+            stamp_header: composed.stamp_header,
+            tag,
+        };
+        books.ledger.submitted();
+        let mut submitted = producer.submit(&message);
+        let mut sent_ns = actual_ns;
+        if submitted == Err(SubmitError::QueueFull) {
+            submitted = wait_for_room(producer.as_mut(), books, &message, control, *drain_timeout);
+            sent_ns = now_ns();
+            books.report.queue_full_ns += sent_ns - actual_ns;
+            books.in_flight.sent_at(tag, sent_ns);
+        }
+        books.report.max_lag_ns = books.report.max_lag_ns.max(sent_ns.saturating_sub(due_ns));
+        books.report.warmup_messages += 1 - measured;
+        match submitted {
+            Ok(()) => {
+                books.recorder.sent(phase, due_ns, sent_ns, size_bytes);
+                books.report.submitted += measured;
+            }
+            Err(SubmitError::QueueFull) => {
+                books.settle(Completion { tag, outcome: Outcome::Failed, error: None }, sent_ns);
+                return Err(Stop::NoRoom);
+            }
+            Err(SubmitError::Refused(error)) => {
+                books.settle(Completion { tag, outcome: Outcome::Failed, error: Some(error) }, sent_ns);
+            }
+        }
+        Ok(())
+    }
+
+    /// The client took no more until the last deadline: what was due by then is unsent.
+    fn count_unsent(&mut self) {
+        let end_ns = self.control.end_ns();
+        for operation in self.operations.by_ref() {
+            let due_ns = self.start_ns + operation.intended_ns;
+            if due_ns >= end_ns {
+                break;
+            }
+            self.books.ledger.unsent(1);
+            self.books.report.measured.unsent += u64::from(self.books.phase(due_ns) == Phase::Measured);
+        }
+    }
+
+    fn drain(&mut self, wait: Duration) {
+        let Self { producer, books, .. } = self;
+        let mut arrived_ns = 0;
+        producer.drain(wait, &mut |completion| {
+            if arrived_ns == 0 {
+                arrived_ns = now_ns();
+            }
+            books.settle(completion, arrived_ns);
+        });
+    }
+
+    /// Waits for what is in flight, gives up on the rest, and counts what was due and never sent.
+    fn finish(mut self) -> ProducerReport {
+        let deadline_ns = now_ns() + self.drain_timeout.as_nanos() as u64;
+        while self.books.in_flight.len() > 0 && now_ns() < deadline_ns {
+            let books = &mut self.books;
+            self.producer.flush(FLUSH_TURN, &mut |completion| books.settle(completion, now_ns()));
+            books.hand_over(now_ns());
+        }
+        let unfinished = self.books.in_flight.len() as u64;
+        if unfinished > 0 {
+            for metric in [Metric::IntendedToAck, Metric::ActualToAck] {
+                self.books.recorder.censored(metric, unfinished);
+            }
+            let books = &mut self.books;
+            self.producer.abandon(&mut |completion| books.settle(completion, now_ns()));
+        }
+        for error in self.producer.take_errors() {
+            self.books.note_error(error);
+        }
+        let mut report = std::mem::take(&mut self.books.report);
+        report.statistics = self.producer.statistics();
+        report.acked_by_partition = self.books.ledger.acked_by_partition().to_vec();
+        self.books.hand_over(now_ns());
+        self.books.recorder.finish();
+        report
+    }
+}
+
+/// Tries again until there is room, or until the run has been over for as long as a drain may take.
+fn wait_for_room(
+    producer: &mut dyn Producer,
+    books: &mut Books<'_>,
+    message: &Outgoing<'_>,
+    control: &Control,
+    drain_timeout: Duration,
+) -> Result<(), SubmitError> {
+    loop {
+        producer.drain(FULL_WAIT, &mut |completion| books.settle(completion, now_ns()));
+        let submitted = producer.submit(message);
+        let over_ns = control.end_ns().saturating_add(drain_timeout.as_nanos() as u64);
+        if submitted != Err(SubmitError::QueueFull) || now_ns() > over_ns {
+            return submitted;
+        }
+        books.recorder.tick(now_ns());
+    }
+}

@@ -1,0 +1,178 @@
+//! What a user sees while a run goes on: a live line on a terminal, plain lines elsewhere, nothing if asked so.
+//!
+//! Everything goes to standard error, so that standard output stays the result's.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::measure::{Live, Quantile};
+
+/// Between two plain lines.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// The stages of a run, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Finding or making the topic.
+    Preparing,
+    /// Consumers join their groups.
+    Assigning,
+    /// Sending, and measuring nothing yet.
+    WarmingUp,
+    /// Measuring.
+    Measuring,
+    /// Waiting for the last acknowledgements.
+    Flushing,
+    /// Waiting for the groups to read to the end.
+    Draining,
+    /// Judging.
+    Verifying,
+    /// Over.
+    Done,
+}
+
+impl Stage {
+    fn name(self) -> &'static str {
+        match self {
+            Stage::Preparing => "preparing",
+            Stage::Assigning => "joining groups",
+            Stage::WarmingUp => "warming up",
+            Stage::Measuring => "measuring",
+            Stage::Flushing => "flushing",
+            Stage::Draining => "draining",
+            Stage::Verifying => "verifying",
+            Stage::Done => "done",
+        }
+    }
+}
+
+/// The state of a run at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Snapshot {
+    /// Totals and the last second.
+    pub live: Live,
+    /// Consumer groups, each of which reads everything.
+    pub groups: u64,
+    /// Since the stage's clock started.
+    pub elapsed: Duration,
+    /// Until the stage ends, at the latest.
+    pub remaining: Duration,
+}
+
+impl Snapshot {
+    /// Messages acknowledged and not yet read, over all groups.
+    fn lag(&self) -> u64 {
+        (self.live.totals.acked * self.groups).saturating_sub(self.live.totals.consumed)
+    }
+
+    fn line(&self) -> String {
+        format!(
+            "{}/s acked  ack p50 {} p99 {}  consumer lag {}",
+            grouped(self.live.last_second.acked),
+            milliseconds(self.live.p50),
+            milliseconds(self.live.p99),
+            grouped(self.lag()),
+        )
+    }
+}
+
+/// Shows how a run goes on.
+pub trait Progress {
+    /// The run is in this stage; may be said again.
+    fn stage(&mut self, stage: Stage);
+    /// Called about twenty times a second.
+    fn tick(&mut self, snapshot: &Snapshot);
+}
+
+/// The display that fits where standard error goes.
+pub fn for_standard_error(quiet: bool) -> Box<dyn Progress> {
+    if quiet {
+        Box::new(Silent)
+    } else if std::io::stderr().is_terminal() {
+        Box::new(Bar::new())
+    } else {
+        Box::new(Lines::default())
+    }
+}
+
+/// No display.
+#[derive(Debug)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn stage(&mut self, _: Stage) {}
+    fn tick(&mut self, _: &Snapshot) {}
+}
+
+/// One line that is drawn again and again.
+struct Bar {
+    bar: ProgressBar,
+    stage: Option<Stage>,
+}
+
+impl Bar {
+    fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
+        let style = ProgressStyle::with_template("{spinner} {prefix:14} {wide_bar:.cyan/dim} {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        Self { bar, stage: None }
+    }
+}
+
+impl Progress for Bar {
+    fn stage(&mut self, stage: Stage) {
+        if self.stage == Some(stage) {
+            return;
+        }
+        self.stage = Some(stage);
+        self.bar.set_prefix(stage.name());
+        if stage == Stage::Done {
+            self.bar.finish_and_clear();
+        }
+    }
+
+    fn tick(&mut self, snapshot: &Snapshot) {
+        self.bar.set_length((snapshot.elapsed + snapshot.remaining).as_millis() as u64);
+        self.bar.set_position(snapshot.elapsed.as_millis() as u64);
+        self.bar.set_message(format!("{}  {} s left", snapshot.line(), snapshot.remaining.as_secs()));
+    }
+}
+
+/// A line now and then.
+#[derive(Default)]
+struct Lines {
+    stage: Option<Stage>,
+    last: Option<Instant>,
+}
+
+impl Progress for Lines {
+    fn stage(&mut self, stage: Stage) {
+        if self.stage != Some(stage) && stage != Stage::Done {
+            eprintln!("{}", stage.name());
+            self.last = Some(Instant::now());
+        }
+        self.stage = Some(stage);
+    }
+
+    fn tick(&mut self, snapshot: &Snapshot) {
+        if self.last.is_some_and(|last| last.elapsed() < LINE_EVERY) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        eprintln!("{:>4} s  {}  {} s left", snapshot.elapsed.as_secs(), snapshot.line(), snapshot.remaining.as_secs());
+    }
+}
+
+fn milliseconds(quantile: Quantile) -> String {
+    match quantile {
+        Quantile::At(ns) => format!("{:.1} ms", ns as f64 / 1e6),
+        Quantile::Above(ns) => format!("> {:.1} ms", ns as f64 / 1e6),
+        Quantile::Empty => "–".to_owned(),
+    }
+}
+
+fn grouped(number: u64) -> String {
+    reports::figures::count(number)
+}
