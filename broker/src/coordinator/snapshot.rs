@@ -69,7 +69,7 @@ pub enum SnapshotError {
 
 /// The file's name.
 pub fn path(directory: &Path, partition: i32) -> PathBuf {
-    directory.join(format!("{partition:05}.snapshot"))
+    directory.join(format!("__consumer_offsets-{partition}.snapshot"))
 }
 
 /// The bytes of a snapshot.

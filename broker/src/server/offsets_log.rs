@@ -90,6 +90,7 @@ impl OffsetsLog for OffsetsTopic {
 
 fn refused(partition: i32, error: PartitionError) -> OffsetsLogError {
     match error {
+        PartitionError::Opening => OffsetsLogError::NotReady { partition },
         PartitionError::Deleted => OffsetsLogError::NoSuchPartition { partition },
         PartitionError::Append(AppendError::BatchTooLarge { size_bytes, .. }) => {
             OffsetsLogError::TooLarge { size_bytes }

@@ -83,7 +83,7 @@ mod tests {
     fn only_names_that_kafka_gives_to_partitions_are_partitions() {
         assert_eq!(parse("news_tag-5"), Some(("news_tag", 5)));
         assert_eq!(parse("a-b-0"), Some(("a-b", 0)));
-        for other in ["news", "news-", "news-x", "news-05", "news--1", "-0", "a b-0", "a-2147483648", "metadata.log"] {
+        for other in ["news", "news-", "news-x", "news-05", "-0", "a b-0", "a-2147483648", "metadata.log"] {
             assert_eq!(parse(other), None, "{other}");
         }
         for aside in ["a-0.0123456789abcdef-delete", "a-0.0123456789abcdef-future", "a-0.0123456789abcdef-stray"] {

@@ -242,7 +242,7 @@ impl Partition {
         self.is_deleted() || self.high_watermark() != seen_high_watermark
     }
 
-    fn advance_high_watermark(&self, offset: i64, appended_bytes: usize) {
+    pub(super) fn advance_high_watermark(&self, offset: i64, appended_bytes: usize) {
         if self.high_watermark.fetch_max(offset, Ordering::SeqCst) < offset {
             self.purgatory.credit(i64::try_from(appended_bytes).unwrap_or(ENOUGH).min(ENOUGH));
         }

@@ -139,3 +139,132 @@ impl Purgatory {
         self.waiting.load(Ordering::SeqCst)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// A partition without a log: watermarks and waits need none.
+    fn partition() -> Arc<Partition> {
+        Arc::new(Partition::opening("t".into(), 0, "t-0".into()))
+    }
+
+    fn is_woken(wait: &Wait) -> bool {
+        wait.waiter.woken.load(Ordering::Acquire)
+    }
+
+    #[test]
+    fn bytes_of_several_partitions_add_up_to_one_wake_up() {
+        let [a, b] = [partition(), partition()];
+        let mut wait = Wait::new(100);
+        wait.register(&a, 0);
+        wait.register(&b, 0);
+        a.advance_high_watermark(1, 60);
+        assert!(!is_woken(&wait));
+        b.advance_high_watermark(1, 40);
+        assert!(is_woken(&wait));
+    }
+
+    #[test]
+    fn an_append_between_the_read_and_the_registration_wakes() {
+        let partition = partition();
+        partition.advance_high_watermark(1, 10);
+        let mut wait = Wait::new(100);
+        wait.register(&partition, 0);
+        assert!(is_woken(&wait));
+    }
+
+    #[test]
+    fn a_deleted_partition_and_a_moved_watermark_wake() {
+        let [deleted, moved] = [partition(), partition()];
+        for (partition, change) in
+            [(&deleted, Partition::delete as fn(&Partition)), (&moved, |p| p.set_high_watermark(5))]
+        {
+            let mut wait = Wait::new(1 << 30);
+            wait.register(partition, 0);
+            assert!(!is_woken(&wait));
+            change(partition);
+            assert!(is_woken(&wait));
+        }
+        let mut late = Wait::new(1);
+        late.register(&deleted, 0);
+        assert!(is_woken(&late), "a wait that begins after the deletion does not wait");
+    }
+
+    #[test]
+    fn a_dropped_wait_leaves_every_purgatory() {
+        let [a, b] = [partition(), partition()];
+        let waits: Vec<Wait> = (0..3)
+            .map(|_| {
+                let mut wait = Wait::new(1);
+                wait.register(&a, 0);
+                wait.register(&b, 0);
+                wait
+            })
+            .collect();
+        assert_eq!((a.purgatory().waiting(), b.purgatory().waiting()), (3, 3));
+        drop(waits);
+        assert_eq!((a.purgatory().waiting(), b.purgatory().waiting()), (0, 0));
+    }
+
+    /// Appenders race with fetches that read, register and wait. If a wake-up were lost, a fetch would wait for an
+    /// append that never comes.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn no_wake_up_is_lost() {
+        const APPENDS: i64 = 20_000;
+        let partitions: Vec<_> = (0..3).map(|_| partition()).collect();
+        let fetch = |partitions: Vec<Arc<Partition>>| async move {
+            let mut read = vec![0; partitions.len()];
+            while read.iter().any(|offset| *offset < APPENDS) {
+                let seen: Vec<i64> = partitions.iter().map(|partition| partition.high_watermark()).collect();
+                if seen == read {
+                    let mut wait = Wait::new(1);
+                    for (partition, seen) in partitions.iter().zip(&seen) {
+                        wait.register(partition, *seen);
+                    }
+                    wait.woken().await;
+                } else {
+                    read = seen;
+                }
+            }
+        };
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..4 {
+            tasks.spawn(fetch(partitions.clone()));
+        }
+        for partition in partitions {
+            tasks.spawn(async move {
+                for offset in 1..=APPENDS {
+                    partition.advance_high_watermark(offset, 1);
+                    if offset % 64 == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            });
+        }
+        timeout(Duration::from_secs(60), tasks.join_all()).await.expect("a fetch waits for ever");
+    }
+
+    proptest! {
+        #[test]
+        fn a_wait_is_woken_by_the_append_that_covers_what_is_missing(
+            missing in 1..1000_usize,
+            appends in prop::collection::vec(1..300_usize, 1..20),
+        ) {
+            let partition = partition();
+            let mut wait = Wait::new(missing);
+            wait.register(&partition, 0);
+            let mut sum = 0;
+            for (offset, bytes) in (1..).zip(appends) {
+                partition.advance_high_watermark(offset, bytes);
+                sum += bytes;
+                prop_assert_eq!(is_woken(&wait), sum >= missing);
+            }
+        }
+    }
+}
