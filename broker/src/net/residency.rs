@@ -74,6 +74,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_on_tmpfs_is_resident() {
+        let Ok(mut file) = tempfile::tempfile_in("/dev/shm") else {
+            eprintln!("skipped: no /dev/shm");
+            return;
+        };
+        file.write_all(&[7; 100_000]).unwrap();
+        assert!(is_resident(&file, 0, 100_000));
+    }
+
+    #[test]
     fn what_was_evicted_is_not_resident_until_it_is_brought_in() {
         let mut file = tempfile::NamedTempFile::new_in(".").unwrap().into_file();
         file.write_all(&[7; 1 << 20]).unwrap();

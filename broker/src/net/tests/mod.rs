@@ -81,8 +81,8 @@ impl Service for Scripted {
                 Outcome::Reply(Reply::from(correlation_frame(&request)))
             }
             "regions" => self.regions(&request, &[(0, 10), (100_000, 70_000), (5, 1), (300_000, 700_000)]),
-            "flood" => self.regions(&request, &[(0, 1 << 30)]),
-            "truncated" => self.regions(&request, &[((1 << 30) - 10, 20)]),
+            "flood" => self.regions(&request, &[(0, FILE_LEN)]),
+            "truncated" => self.regions(&request, &[(FILE_LEN as u64 - 10, 20)]),
             other => panic!("unknown command {other}"),
         }
     }
@@ -106,15 +106,17 @@ struct Served {
     content: Vec<u8>,
 }
 
-/// The first bytes of the file behind the regions; the rest of its 1 GiB is a hole.
+/// The first bytes of the file behind the regions; the rest is a hole.
 const CONTENT_LEN: usize = 1_100_000;
+/// More than the socket buffers of both sides take.
+const FILE_LEN: usize = 64 << 20;
 
 impl Served {
     fn start(settings: NetSettings) -> Served {
         let content: Vec<u8> = (0..CONTENT_LEN).map(|at| (at * 31 + at / 251) as u8).collect();
         let file = tempfile::tempfile().unwrap();
         std::os::unix::fs::FileExt::write_all_at(&file, &content, 0).unwrap();
-        file.set_len(1 << 30).unwrap();
+        file.set_len(FILE_LEN as u64).unwrap();
         let (wait_sender, waits) = mpsc::unbounded_channel();
         let service = Arc::new(Scripted { file: Arc::new(file), gate: Semaphore::new(0), waits: wait_sender });
         let metrics = Arc::new(Metrics::default());
