@@ -100,12 +100,12 @@ pub enum AppendError {
         /// The epoch in the log.
         current: i16,
     },
-    /// A follower's batches do not continue the log.
-    #[error("batch at offset {got} does not follow log end offset {expected}")]
-    OffsetGap {
+    /// A leader's batches go back before the log end offset.
+    #[error("batch at offset {got} does not follow offset {expected}")]
+    UnexpectedOffset {
         /// Base offset of the batch.
         got: i64,
-        /// Log end offset.
+        /// The next offset.
         expected: i64,
     },
     /// KAFKA_STORAGE_ERROR: no space is left; what was half written is cut away again, and reads go on.

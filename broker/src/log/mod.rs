@@ -1,15 +1,74 @@
-//! (being built)
+//! One partition's log, in Kafka's own format, as synchronous functions.
+//!
+//! # On disk
+//!
+//! A directory a partition, with these files; `{n}` is an offset in 20 digits, integers are big-endian.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `{base}.log` | a segment: batches ([`crate::record`]) from offset `base` on |
+//! | `{base}.index` | (relative offset i32, position i32) of a batch every `index.interval.bytes` (`index`) |
+//! | `{base}.timeindex` | (timestamp i64, relative offset i32), the largest timestamp so far (`index`) |
+//! | `{base}.txnindex` | aborted transactions; not written yet, deleted with its segment |
+//! | `{offset}.snapshot` | idempotent producers before that offset (`producers`) |
+//! | `leader-epoch-checkpoint` | where leader epochs begin (`epochs`) |
+//! | `partition.metadata` | the topic's id (`partition_metadata`) |
+//! | `recovery-point` | ours: clean mark, log start offset, recovery points (`checkpoint`) |
+//! | `{offset}.rot` | ours: damaged bytes moved aside by a recovery (`recovery`) |
+//! | `*.deleted`, `*.tmp` | to be removed; gone at the next open |
+//!
+//! Other files are left alone. Segments that another tool put there, with or without indexes, with preallocated zeros at
+//! their end, are picked up when the log is opened.
+//!
+//! # Invariants
+//!
+//! - `log_start_offset ≤ log_end_offset`, `flushed_offset ≤ log_end_offset`;
+//! - a segment holds offsets from its base offset up to the next one's, within `i32` of it; gaps are what compaction or
+//!   damage left;
+//! - only the active (last) segment is written, at its end, and only ever by appending; readers see whole batches;
+//! - index entries point at the start of a batch, and ascend.
+//!
+//! # Who may touch what
+//!
+//! Locks are taken in this order: `flushing` (fsync, truncation), `writer` (appending, rolling, retention), `epochs` or
+//! `checkpoint`, a segment's `extent`. The writer lock is held across `write(2)`; reading takes none but `extent`, which
+//! is held for a few memory accesses. Segment list and watermarks are published atomically, each after what it makes
+//! visible.
+//!
+//! Never knows: tokio, the protocol, topics, the high watermark (callers pass an upper offset).
+
+mod checkpoint;
+mod epochs;
 mod error;
+mod flush;
+mod index;
+mod partition_metadata;
+mod producers;
+mod read;
+mod recovery;
+mod retention;
+mod scan;
+mod segment;
 mod settings;
+mod storage;
+mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use uuid::Uuid;
+use arc_swap::ArcSwap;
 
 pub use error::{AppendError, LogError, ReadError};
+pub use partition_metadata::{read_topic_id, write_topic_id};
+pub use retention::Retired;
 pub use settings::{CleanupPolicy, LogSettings};
 
 use crate::region::FileRegion;
+use checkpoint::Checkpoint;
+use epochs::LeaderEpochs;
+use segment::{Segment, lock};
+use writer::Writer;
 
 /// Who appends, which decides what is allowed (Kafka's `AppendOrigin`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,16 +118,6 @@ pub struct TimestampOffset {
     pub leader_epoch: i32,
 }
 
-/// Files renamed away by retention, for the caller to unlink.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[must_use = "the files stay on disk until they are unlinked"]
-pub struct Retired {
-    /// Renamed to `….deleted`; what is left of them after a crash is unlinked at the next open.
-    pub files: Vec<PathBuf>,
-    /// Wait this long first (`file.delete.delay.ms`).
-    pub delay_ms: u64,
-}
-
 /// What opening found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovery {
@@ -94,13 +143,65 @@ pub struct Rot {
 /// One partition's log. All methods may be called from any thread.
 #[derive(Debug)]
 pub struct Log {
-    dir: PathBuf,
+    dir: Arc<Path>,
+    settings: ArcSwap<LogSettings>,
+    /// Ascending, never empty; the last one is active.
+    segments: ArcSwap<Vec<Arc<Segment>>>,
+    log_start_offset: AtomicI64,
+    log_end_offset: AtomicI64,
+    flushed_offset: AtomicI64,
+    flushing: Mutex<()>,
+    writer: Mutex<Writer>,
+    epochs: Mutex<LeaderEpochs>,
+    /// What the file says, and what it will say next.
+    checkpoint: Mutex<Checkpoint>,
+    marked_clean: AtomicBool,
+    /// Names changed since the directory was synced.
+    dir_unsynced: AtomicBool,
+    /// When the oldest unflushed message came; `i64::MAX` for none.
+    unflushed_since_ms: AtomicI64,
+    since_checkpoint_bytes: AtomicU64,
+    recovery: Recovery,
 }
 
 impl Log {
-    /// Opens the log in `dir`, creating it if needed, and recovers it if it was not closed cleanly.
-    pub fn open(dir: &Path, _settings: LogSettings, _now_ms: i64) -> Result<Log, LogError> {
-        Ok(Log { dir: dir.to_owned() })
+    /// Opens the log in `dir`, creating it if needed. After [`Log::close`] no batch is read; otherwise what may be torn is
+    /// verified and cut ([`Recovery`]).
+    pub fn open(dir: &Path, settings: LogSettings, now_ms: i64) -> Result<Log, LogError> {
+        let dir: Arc<Path> = dir.into();
+        let loaded = recovery::load(&dir, &settings, now_ms)?;
+        let active = loaded.segments[loaded.segments.len() - 1].clone();
+        let log_end_offset = active.end_offset();
+        let mut epochs = LeaderEpochs::open(&dir)?;
+        epochs.truncate_end(log_end_offset)?;
+        let writer = Writer {
+            active,
+            pace: loaded.pace,
+            first_timestamp: loaded.first_timestamp,
+            created_ms: now_ms,
+            producers: loaded.producers,
+            unflushed_messages: 0,
+            refusal: None,
+        };
+        let flushed_offset = loaded.checkpoint.flushed.offset.min(log_end_offset);
+        let unflushed_since_ms = if flushed_offset < log_end_offset { now_ms } else { i64::MAX };
+        Ok(Log {
+            dir,
+            settings: ArcSwap::from_pointee(settings),
+            segments: ArcSwap::from_pointee(loaded.segments),
+            log_start_offset: AtomicI64::new(loaded.checkpoint.log_start_offset.min(log_end_offset)),
+            log_end_offset: AtomicI64::new(log_end_offset),
+            flushed_offset: AtomicI64::new(flushed_offset),
+            flushing: Mutex::new(()),
+            writer: Mutex::new(writer),
+            epochs: Mutex::new(epochs),
+            marked_clean: AtomicBool::new(loaded.checkpoint.clean),
+            checkpoint: Mutex::new(loaded.checkpoint),
+            dir_unsynced: AtomicBool::new(true),
+            unflushed_since_ms: AtomicI64::new(unflushed_since_ms),
+            since_checkpoint_bytes: AtomicU64::new(0),
+            recovery: loaded.recovery,
+        })
     }
 
     /// The partition's directory.
@@ -110,134 +211,53 @@ impl Log {
 
     /// What opening found and did.
     pub fn recovery(&self) -> &Recovery {
-        panic!("being built")
-    }
-
-    /// Appends `records` (one batch from a client), assigning offsets and `leader_epoch`.
-    pub fn append_as_leader(
-        &self,
-        _records: &[u8],
-        _origin: Origin,
-        _leader_epoch: i32,
-        _now_ms: i64,
-    ) -> Result<Appended, AppendError> {
-        panic!("being built")
-    }
-
-    /// Appends batches fetched from a leader, keeping their offsets and epochs.
-    pub fn append_as_follower(&self, _records: &[u8], _now_ms: i64) -> Result<Appended, AppendError> {
-        panic!("being built")
-    }
-
-    /// Removes everything at and past `offset`. Regions planned past it must no longer be sent.
-    pub fn truncate_to(&self, _offset: i64) -> Result<Retired, LogError> {
-        panic!("being built")
-    }
-
-    /// Plans whole batches from the one that holds offset `from` up to the exclusive offset `below`, at most
-    /// `max_bytes`; the first batch is planned even if it is larger where `at_least_one`.
-    pub fn read(&self, _from: i64, _below: i64, _max_bytes: usize, _at_least_one: bool) -> Result<ReadPlan, ReadError> {
-        panic!("being built")
+        &self.recovery
     }
 
     /// First offset that can be read.
     pub fn log_start_offset(&self) -> i64 {
-        panic!("being built")
+        self.log_start_offset.load(Ordering::Acquire)
     }
 
     /// Offset the next record gets.
     pub fn log_end_offset(&self) -> i64 {
-        panic!("being built")
+        self.log_end_offset.load(Ordering::Acquire)
     }
 
     /// Everything below is on stable storage.
     pub fn flushed_offset(&self) -> i64 {
-        panic!("being built")
+        self.flushed_offset.load(Ordering::Acquire)
     }
 
-    /// The first record below offset `below` whose timestamp is at least `timestamp`.
-    pub fn offset_for_timestamp(&self, _timestamp: i64, _below: i64) -> Result<Option<TimestampOffset>, ReadError> {
-        panic!("being built")
+    /// Bytes of batches in all segments.
+    pub fn size_bytes(&self) -> u64 {
+        self.segments.load().iter().map(|segment| segment.size_bytes()).sum()
     }
 
-    /// The first record that carries the log's largest timestamp.
-    pub fn max_timestamp(&self) -> Result<Option<TimestampOffset>, ReadError> {
-        panic!("being built")
-    }
-
-    /// The newest leader epoch that wrote to this log.
-    pub fn latest_epoch(&self) -> Option<i32> {
-        panic!("being built")
-    }
-
-    /// The largest epoch at or below `epoch`, and the offset where it ends (Kafka's `endOffsetFor`).
-    pub fn end_offset_for_epoch(&self, _epoch: i32) -> Option<(i32, i64)> {
-        panic!("being built")
-    }
-
-    /// Deletes whole segments by `retention.ms`, `retention.bytes` and the log start offset, none past offset `below`
-    /// (the high watermark).
-    pub fn apply_retention(&self, _now_ms: i64, _below: i64) -> Result<Retired, LogError> {
-        panic!("being built")
-    }
-
-    /// Raises the log start offset to `offset` (DeleteRecords); returns the new one. Retention removes the files.
-    pub fn delete_before(&self, _offset: i64) -> Result<i64, LogError> {
-        panic!("being built")
-    }
-
-    /// Closes the active segment if `segment.ms` has passed, so that retention can reach it.
-    pub fn roll_if_due(&self, _now_ms: i64) -> Result<bool, LogError> {
-        panic!("being built")
-    }
-
-    /// The offset to flush to now, by `flush.ms` or because a segment was closed.
-    pub fn flush_due(&self, _now_ms: i64) -> Option<i64> {
-        panic!("being built")
-    }
-
-    /// Brings everything below `offset` to stable storage; returns [`Log::flushed_offset`].
-    pub fn flush_to(&self, _offset: i64, _now_ms: i64) -> Result<i64, LogError> {
-        panic!("being built")
-    }
-
-    /// Brings everything to stable storage.
-    pub fn flush(&self, _now_ms: i64) -> Result<i64, LogError> {
-        panic!("being built")
-    }
-
-    /// Bytes appended since the last checkpoint: what a recovery would have to read.
-    pub fn bytes_since_checkpoint(&self) -> u64 {
-        panic!("being built")
-    }
-
-    /// Notes how far the log is written, so that a recovery after a process crash starts there. Needs no fsync.
-    pub fn checkpoint(&self) -> Result<(), LogError> {
-        panic!("being built")
-    }
-
-    /// Flushes, snapshots and leaves the mark of a clean shutdown. Later appends are refused.
-    pub fn close(&self, _now_ms: i64) -> Result<(), LogError> {
-        panic!("being built")
+    /// Number of segments.
+    pub fn segment_count(&self) -> usize {
+        self.segments.load().len()
     }
 
     /// Takes new settings; they hold from the next call on.
-    pub fn update_settings(&self, _settings: LogSettings) {
-        panic!("being built")
+    pub fn update_settings(&self, settings: LogSettings) {
+        self.settings.store(Arc::new(settings));
     }
 
-    /// Bytes in all segments.
-    pub fn size_bytes(&self) -> u64 {
-        panic!("being built")
+    /// Closes the active segment if it is older than `segment.ms` and not empty, so that retention can reach it. Appends
+    /// do this themselves; a quiet log needs the call.
+    pub fn roll_if_due(&self, now_ms: i64) -> Result<bool, LogError> {
+        let settings = self.settings.load();
+        let mut writer = lock(&self.writer);
+        writer.refuse_if_stopped()?;
+        if writer.active.size_bytes() == 0 || !writer.is_old(now_ms, &settings, now_ms) {
+            return Ok(false);
+        }
+        self.start_writing()?;
+        self.roll(&mut writer, self.log_end_offset(), &settings, now_ms)?;
+        Ok(true)
     }
 }
 
-/// The topic id in `dir`'s `partition.metadata`, if there is one.
-pub fn read_topic_id(_dir: &Path) -> Result<Option<Uuid>, LogError> {
-    panic!("being built")
-}
-
-/// Writes `partition.metadata` durably.
-pub fn write_topic_id(_dir: &Path, _topic_id: Uuid) -> Result<(), LogError> {
-    panic!("being built")
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,326 @@
+//! The sparse indexes of a segment: tables of fixed-size entries, ascending, searched on disk.
+//!
+//! - `.index`: entries of (relative offset i32, position i32): the last offset of a batch, less the segment's base offset,
+//!   and the byte where that batch starts.
+//! - `.timeindex`: entries of (timestamp i64, relative offset i32): the largest timestamp so far, and the last offset of
+//!   the batch that brought it.
+//!
+//! A table grows by appending; the entry count is published after the entry, so readers need no lock. What lies past the
+//! count (a torn entry, Kafka's preallocated zeros) is not looked at.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::LogError;
+use super::storage;
+use crate::record::BatchHeader;
+
+/// Entries that are fetched at once when a search has come close.
+const LAST_STEP_ENTRIES: u64 = 256;
+
+/// A file of `N`-byte entries.
+#[derive(Debug)]
+pub(super) struct Table<const N: usize> {
+    path: PathBuf,
+    file: File,
+    entries: AtomicU64,
+}
+
+impl<const N: usize> Table<N> {
+    /// Opens the table, creating it if needed.
+    pub(super) fn open(path: &Path) -> Result<Self, LogError> {
+        let file = storage::open(path)?;
+        let size_bytes = file.metadata().map_err(LogError::io("stat", path))?.len();
+        Ok(Table { path: path.to_owned(), file, entries: AtomicU64::new(size_bytes / N as u64) })
+    }
+
+    /// Number of entries.
+    pub(super) fn len(&self) -> u64 {
+        self.entries.load(Ordering::Acquire)
+    }
+
+    /// Entry `index`, which must be below [`Table::len`].
+    pub(super) fn entry(&self, index: u64) -> Result<[u8; N], LogError> {
+        let mut entry = [0; N];
+        self.read(index, &mut entry)?;
+        Ok(entry)
+    }
+
+    /// The last entry.
+    pub(super) fn last(&self) -> Result<Option<[u8; N]>, LogError> {
+        self.len().checked_sub(1).map(|last| self.entry(last)).transpose()
+    }
+
+    /// Number of leading entries that satisfy `holds`, which must hold for a prefix only.
+    pub(super) fn partition_point(&self, holds: impl Fn(&[u8; N]) -> bool) -> Result<u64, LogError> {
+        let (mut low, mut high) = (0, self.len());
+        while high - low > LAST_STEP_ENTRIES {
+            let middle = low + (high - low) / 2;
+            if holds(&self.entry(middle)?) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let mut page = [[0; N]; LAST_STEP_ENTRIES as usize];
+        let page = &mut page[..(high - low) as usize];
+        self.read(low, page.as_flattened_mut())?;
+        Ok(low + page.partition_point(holds) as u64)
+    }
+
+    /// Adds an entry. Should it fail, the table is as before.
+    pub(super) fn append(&self, entry: [u8; N]) -> Result<(), LogError> {
+        let len = self.len();
+        storage::write_all_at(&self.file, &mut [std::io::IoSlice::new(&entry)], len * N as u64)
+            .map_err(LogError::io("write", &self.path))?;
+        self.entries.store(len + 1, Ordering::Release);
+        Ok(())
+    }
+
+    /// Puts `entries` in place of all there were.
+    pub(super) fn replace(&self, entries: &[[u8; N]]) -> Result<(), LogError> {
+        self.entries.store(0, Ordering::Release);
+        self.file.set_len(0).map_err(LogError::io("truncate", &self.path))?;
+        storage::write_all_at(&self.file, &mut [std::io::IoSlice::new(entries.as_flattened())], 0)
+            .map_err(LogError::io("write", &self.path))?;
+        self.entries.store(entries.len() as u64, Ordering::Release);
+        Ok(())
+    }
+
+    /// Brings the table to stable storage.
+    pub(super) fn sync(&self) -> Result<(), LogError> {
+        self.file.sync_data().map_err(LogError::io("fsync", &self.path))
+    }
+
+    fn read(&self, index: u64, entries: &mut [u8]) -> Result<(), LogError> {
+        let read = storage::read_at(&self.file, entries, index * N as u64).map_err(LogError::io("read", &self.path))?;
+        if read < entries.len() {
+            return Err(LogError::Malformed { path: self.path.clone(), reason: "shorter than when opened".into() });
+        }
+        Ok(())
+    }
+}
+
+/// An entry of an offset index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OffsetEntry {
+    /// Last offset of a batch.
+    pub(super) offset: i64,
+    /// Where that batch starts.
+    pub(super) position: u64,
+}
+
+impl OffsetEntry {
+    fn from_bytes(bytes: &[u8; 8], base_offset: i64) -> Self {
+        let word = u64::from_be_bytes(*bytes);
+        let relative = (word >> 32) as i32;
+        OffsetEntry { offset: base_offset + i64::from(relative), position: word & u64::from(u32::MAX) }
+    }
+
+    /// Offsets of a segment lie within `i32` of its base, and positions within `i32` of its start: rolling sees to it.
+    pub(super) fn to_bytes(self, base_offset: i64) -> [u8; 8] {
+        let relative = (self.offset - base_offset) as u64;
+        (relative << 32 | self.position).to_be_bytes()
+    }
+}
+
+/// An entry of a time index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TimeEntry {
+    /// Largest timestamp up to and including the batch.
+    pub(super) timestamp: i64,
+    /// Last offset of the batch that has it.
+    pub(super) offset: i64,
+}
+
+impl TimeEntry {
+    /// No record had a timestamp yet.
+    pub(super) const NONE: TimeEntry = TimeEntry { timestamp: -1, offset: -1 };
+
+    fn from_bytes(bytes: &[u8; 12], base_offset: i64) -> Self {
+        let [timestamp @ .., r0, r1, r2, r3] = *bytes;
+        let relative = i32::from_be_bytes([r0, r1, r2, r3]);
+        TimeEntry { timestamp: i64::from_be_bytes(timestamp), offset: base_offset + i64::from(relative) }
+    }
+
+    /// See [`OffsetEntry::to_bytes`].
+    pub(super) fn to_bytes(self, base_offset: i64) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        bytes[..8].copy_from_slice(&self.timestamp.to_be_bytes());
+        bytes[8..].copy_from_slice(&((self.offset - base_offset) as i32).to_be_bytes());
+        bytes
+    }
+}
+
+/// Both indexes of a segment.
+#[derive(Debug)]
+pub(super) struct Indexes {
+    base_offset: i64,
+    offsets: Table<8>,
+    times: Table<12>,
+}
+
+impl Indexes {
+    /// Opens both tables, creating what is missing.
+    pub(super) fn open(base_offset: i64, offset_path: &Path, time_path: &Path) -> Result<Self, LogError> {
+        Ok(Indexes { base_offset, offsets: Table::open(offset_path)?, times: Table::open(time_path)? })
+    }
+
+    /// False if the tables cannot be those of a segment of `size_bytes` with offsets below `end_offset`.
+    pub(super) fn plausible(&self, size_bytes: u64, end_offset: i64, interval_bytes: u32) -> Result<bool, LogError> {
+        if self.offsets.len() == 0 {
+            return Ok(size_bytes <= u64::from(interval_bytes));
+        }
+        let within = |offset| (self.base_offset..end_offset).contains(&offset);
+        let last = self.last_offset_entry()?;
+        let time = self.last_time_entry()?;
+        Ok(last.is_some_and(|last| within(last.offset) && last.position > 0 && last.position < size_bytes)
+            && time.is_none_or(|time| within(time.offset) && time.timestamp >= 0))
+    }
+
+    /// Entries in the offset index.
+    pub(super) fn offset_entries(&self) -> u64 {
+        self.offsets.len()
+    }
+
+    /// Entries in the time index.
+    pub(super) fn time_entries(&self) -> u64 {
+        self.times.len()
+    }
+
+    /// The last entry whose offset is at most `offset`.
+    pub(super) fn up_to_offset(&self, offset: i64) -> Result<Option<OffsetEntry>, LogError> {
+        self.offset_entry_before(|entry| entry.offset <= offset)
+    }
+
+    /// The last entry whose position is at most `position`.
+    pub(super) fn up_to_position(&self, position: u64) -> Result<Option<OffsetEntry>, LogError> {
+        self.offset_entry_before(|entry| entry.position <= position)
+    }
+
+    fn offset_entry_before(&self, holds: impl Fn(OffsetEntry) -> bool) -> Result<Option<OffsetEntry>, LogError> {
+        let decode = |bytes: &[u8; 8]| OffsetEntry::from_bytes(bytes, self.base_offset);
+        let point = self.offsets.partition_point(|bytes| holds(decode(bytes)))?;
+        Ok(point.checked_sub(1).map(|index| self.offsets.entry(index)).transpose()?.map(|bytes| decode(&bytes)))
+    }
+
+    /// The last entry whose timestamp is below `timestamp`: everything up to its offset is older than that.
+    pub(super) fn below_timestamp(&self, timestamp: i64) -> Result<Option<TimeEntry>, LogError> {
+        let decode = |bytes: &[u8; 12]| TimeEntry::from_bytes(bytes, self.base_offset);
+        let point = self.times.partition_point(|bytes| decode(bytes).timestamp < timestamp)?;
+        Ok(point.checked_sub(1).map(|index| self.times.entry(index)).transpose()?.map(|bytes| decode(&bytes)))
+    }
+
+    /// The last entry of the offset index.
+    pub(super) fn last_offset_entry(&self) -> Result<Option<OffsetEntry>, LogError> {
+        Ok(self.offsets.last()?.map(|bytes| OffsetEntry::from_bytes(&bytes, self.base_offset)))
+    }
+
+    /// The last entry of the time index: the segment's largest timestamp, once it is closed.
+    pub(super) fn last_time_entry(&self) -> Result<Option<TimeEntry>, LogError> {
+        Ok(self.times.last()?.map(|bytes| TimeEntry::from_bytes(&bytes, self.base_offset)))
+    }
+
+    /// Adds to the offset index.
+    pub(super) fn append_offset(&self, entry: OffsetEntry) -> Result<(), LogError> {
+        self.offsets.append(entry.to_bytes(self.base_offset))
+    }
+
+    /// Adds to the time index, unless its last timestamp is as large already.
+    pub(super) fn append_time(&self, entry: TimeEntry) -> Result<(), LogError> {
+        let last = self.last_time_entry()?.map_or(-1, |last| last.timestamp);
+        if entry.timestamp > last { self.times.append(entry.to_bytes(self.base_offset)) } else { Ok(()) }
+    }
+
+    /// Puts rebuilt tables in place.
+    pub(super) fn replace(&self, offsets: &[[u8; 8]], times: &[[u8; 12]]) -> Result<(), LogError> {
+        self.offsets.replace(offsets)?;
+        self.times.replace(times)
+    }
+
+    /// Brings both to stable storage.
+    pub(super) fn sync(&self) -> Result<(), LogError> {
+        self.offsets.sync()?;
+        self.times.sync()
+    }
+}
+
+/// Decides which batches of a segment get entries (Kafka's `LogSegment.append`).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    since_entry_bytes: u64,
+    /// The segment's largest timestamp so far.
+    pub(super) largest: TimeEntry,
+}
+
+impl Pace {
+    /// Before the first batch of a segment.
+    pub(super) const START: Pace = Pace { since_entry_bytes: 0, largest: TimeEntry::NONE };
+
+    /// Goes on with a segment whose largest timestamp is `largest`.
+    pub(super) fn resume(largest: TimeEntry) -> Pace {
+        Pace { since_entry_bytes: 0, largest }
+    }
+
+    /// The next batch, at `position`; its entries, if it gets any.
+    pub(super) fn step(
+        &mut self,
+        header: &BatchHeader,
+        position: u64,
+        interval_bytes: u32,
+    ) -> Option<(OffsetEntry, TimeEntry)> {
+        let offset = header.last_offset();
+        if header.max_timestamp > self.largest.timestamp {
+            self.largest = TimeEntry { timestamp: header.max_timestamp, offset };
+        }
+        let entries = (self.since_entry_bytes > u64::from(interval_bytes)).then(|| {
+            self.since_entry_bytes = 0;
+            (OffsetEntry { offset, position }, self.largest)
+        });
+        self.since_entry_bytes += header.size_bytes() as u64;
+        entries
+    }
+}
+
+/// Collects the entries of a segment that is read from its start.
+#[derive(Debug)]
+pub(super) struct IndexBuilder {
+    base_offset: i64,
+    interval_bytes: u32,
+    pub(super) pace: Pace,
+    offsets: Vec<[u8; 8]>,
+    times: Vec<[u8; 12]>,
+    last_time: i64,
+}
+
+impl IndexBuilder {
+    /// For the segment at `base_offset`.
+    pub(super) fn new(base_offset: i64, interval_bytes: u32) -> Self {
+        let (offsets, times) = (Vec::new(), Vec::new());
+        IndexBuilder { base_offset, interval_bytes, pace: Pace::START, offsets, times, last_time: -1 }
+    }
+
+    /// The next batch.
+    pub(super) fn add(&mut self, header: &BatchHeader, position: u64) {
+        if let Some((offset, time)) = self.pace.step(header, position, self.interval_bytes) {
+            self.offsets.push(offset.to_bytes(self.base_offset));
+            self.add_time(time);
+        }
+    }
+
+    /// Puts the entries into `indexes`; a closed segment's time index ends with its largest timestamp.
+    pub(super) fn write(mut self, indexes: &Indexes, closed: bool) -> Result<(), LogError> {
+        if closed {
+            self.add_time(self.pace.largest);
+        }
+        indexes.replace(&self.offsets, &self.times)
+    }
+
+    fn add_time(&mut self, entry: TimeEntry) {
+        if entry.timestamp > self.last_time {
+            self.last_time = entry.timestamp;
+            self.times.push(entry.to_bytes(self.base_offset));
+        }
+    }
+}

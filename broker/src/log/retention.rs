@@ -1,0 +1,199 @@
+//! Taking away: old segments at the start, and what a leader does not have at the end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::checkpoint::Point;
+use super::recovery;
+use super::segment::{Segment, lock};
+use super::storage::{self, Durability};
+use super::writer::Writer;
+use super::{Log, LogError, LogSettings, ReadError};
+
+/// Files that were renamed away, for the caller to unlink.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use = "the files stay on disk until they are unlinked"]
+pub struct Retired {
+    /// All end in `.deleted`; what is left of them after a crash is unlinked at the next open.
+    pub files: Vec<PathBuf>,
+    /// Wait this long first (`file.delete.delay.ms`).
+    pub delay_ms: u64,
+}
+
+impl Log {
+    /// Takes away whole segments that are older than `retention.ms`, that make the log larger than `retention.bytes`, or
+    /// that lie below the log start offset; none that reaches past offset `below` (the high watermark). The log start
+    /// offset moves first. Forgets idle producers, too.
+    pub fn apply_retention(&self, now_ms: i64, below: i64) -> Result<Retired, LogError> {
+        let settings = self.settings.load();
+        let mut writer = lock(&self.writer);
+        writer.refuse_if_stopped()?;
+        writer.producers.expire(now_ms, settings.producer_id_expiration_ms);
+        let segments = self.segments.load_full();
+        let count = self.expired(&segments, &settings, now_ms, below)?;
+        if count == 0 {
+            return Ok(Retired::default());
+        }
+        self.start_writing()?;
+        if count == segments.len() {
+            self.roll(&mut writer, self.log_end_offset(), &settings, now_ms)?;
+        }
+        let mut kept = Vec::clone(&self.segments.load());
+        let gone: Vec<_> = kept.drain(..count).collect();
+        let log_start_offset = self.log_start_offset.fetch_max(kept[0].base_offset, Ordering::AcqRel);
+        let log_start_offset = log_start_offset.max(kept[0].base_offset);
+        self.segments.store(Arc::new(kept));
+        lock(&self.epochs).truncate_start(log_start_offset)?;
+        tracing::info!(dir = %self.dir.display(), segments = count, log_start_offset, "retention takes segments away");
+        Ok(Retired { files: self.retire(&gone)?, delay_ms: settings.file_delete_delay_ms })
+    }
+
+    /// How many segments at the start may go.
+    fn expired(
+        &self,
+        segments: &[Arc<Segment>],
+        settings: &LogSettings,
+        now_ms: i64,
+        below: i64,
+    ) -> Result<usize, LogError> {
+        let log_start_offset = self.log_start_offset();
+        let retention_ms = settings.retention_ms.filter(|_| settings.cleanup.delete);
+        let retention_bytes = settings.retention_bytes.filter(|_| settings.cleanup.delete);
+        let size_bytes: u64 = segments.iter().map(|segment| segment.size_bytes()).sum();
+        let mut excess_bytes = retention_bytes.map_or(0, |limit| size_bytes.saturating_sub(limit));
+        for (index, segment) in segments.iter().enumerate() {
+            let (end_offset, size_bytes) = (segment.end_offset(), segment.size_bytes());
+            let empty_active = index + 1 == segments.len() && size_bytes == 0;
+            if end_offset > below || empty_active {
+                return Ok(index);
+            }
+            let unneeded = end_offset <= log_start_offset;
+            let too_large = size_bytes <= excess_bytes && excess_bytes > 0;
+            let too_old = match retention_ms {
+                Some(retention_ms) if !unneeded && !too_large => {
+                    now_ms.saturating_sub(segment.newest_ms()?) > retention_ms
+                }
+                _ => false,
+            };
+            if !(unneeded || too_large || too_old) {
+                return Ok(index);
+            }
+            excess_bytes = excess_bytes.saturating_sub(size_bytes);
+        }
+        Ok(segments.len())
+    }
+
+    fn retire(&self, segments: &[Arc<Segment>]) -> Result<Vec<PathBuf>, LogError> {
+        let mut files = Vec::new();
+        for segment in segments {
+            files.extend(segment.retire()?);
+        }
+        self.dir_unsynced.store(true, Ordering::Release);
+        Ok(files)
+    }
+
+    /// Raises the log start offset to `offset` (DeleteRecords), durably; returns what it is then. The bytes go with the
+    /// next [`Log::apply_retention`].
+    pub fn delete_before(&self, offset: i64) -> Result<i64, ReadError> {
+        let log_end_offset = self.log_end_offset();
+        if offset > log_end_offset || offset < 0 {
+            let log_start_offset = self.log_start_offset();
+            return Err(ReadError::OffsetOutOfRange { offset, log_start_offset, log_end_offset });
+        }
+        let log_start_offset = self.log_start_offset.fetch_max(offset, Ordering::AcqRel).max(offset);
+        let mut checkpoint = lock(&self.checkpoint);
+        checkpoint.log_start_offset = log_start_offset;
+        checkpoint.write(&self.dir, Durability::Synced)?;
+        drop(checkpoint);
+        lock(&self.epochs).truncate_start(log_start_offset)?;
+        Ok(log_start_offset)
+    }
+
+    /// Removes everything at and past `offset`; where that falls inside a batch, the whole batch. Below the log's first
+    /// segment, the log becomes empty and starts at `offset`. Regions planned past it must no longer be sent.
+    pub fn truncate_to(&self, offset: i64, now_ms: i64) -> Result<(), LogError> {
+        if offset >= self.log_end_offset() {
+            return Ok(());
+        }
+        let _flushing = lock(&self.flushing);
+        let mut writer = lock(&self.writer);
+        writer.refuse_if_stopped()?;
+        let settings = self.settings.load();
+        let mut kept = Vec::clone(&self.segments.load());
+        let first_gone = kept.partition_point(|segment| segment.base_offset < offset).max(1);
+        let mut gone = kept.split_off(first_gone);
+        let cut = match kept[0].base_offset < offset {
+            true => self.cut_position(&kept[first_gone - 1], offset)?,
+            false => None,
+        };
+        if kept[0].base_offset >= offset {
+            gone.append(&mut kept);
+        }
+        // A crash from here on must not trust points past the cut.
+        self.pull_back(kept.last(), cut, offset)?;
+        if let (Some(segment), Some(position)) = (kept.last(), cut) {
+            storage::truncate(segment.file()?, position).map_err(LogError::io("truncate", segment.path("log")))?;
+        }
+        // What is renamed here is unlinked by the reload; readers keep what they have open.
+        self.retire(&gone)?;
+        self.reload(&mut writer, &settings, offset, now_ms)
+    }
+
+    /// Where the batch with `offset` starts, if the segment has it.
+    fn cut_position(&self, segment: &Segment, offset: i64) -> Result<Option<u64>, LogError> {
+        match segment.locate(offset, segment.size_bytes()) {
+            Ok(found) => Ok(found.map(|(position, _)| position)),
+            Err(ReadError::Storage(error)) => Err(error),
+            Err(error) => Err(LogError::Malformed { path: segment.path("log"), reason: error.to_string() }),
+        }
+    }
+
+    /// Moves the recovery points, and the flushed offset, to at most the end after a cut.
+    fn pull_back(&self, last: Option<&Arc<Segment>>, cut: Option<u64>, offset: i64) -> Result<(), LogError> {
+        let start = last.map_or(offset, |segment| segment.base_offset);
+        let (point, log_start_offset) = match (last, cut) {
+            (Some(segment), None) => {
+                let position = segment.size_bytes();
+                (Point { offset: offset.min(segment.end_offset()), segment: start, position }, None)
+            }
+            _ => (Point { offset: start, segment: start, position: 0 }, last.is_none().then_some(offset)),
+        };
+        let mut checkpoint = lock(&self.checkpoint);
+        checkpoint.clean = false;
+        if checkpoint.written.offset > point.offset {
+            checkpoint.written = point;
+        }
+        if checkpoint.flushed.offset > point.offset {
+            checkpoint.flushed = point;
+        }
+        if let Some(log_start_offset) = log_start_offset {
+            checkpoint.log_start_offset = log_start_offset;
+        }
+        checkpoint.write(&self.dir, Durability::Synced)
+    }
+
+    /// Opens the directory again, as after a crash, and takes the log's place.
+    fn reload(&self, writer: &mut Writer, settings: &LogSettings, offset: i64, now_ms: i64) -> Result<(), LogError> {
+        let loaded = recovery::load(&self.dir, settings, now_ms)?;
+        let active = loaded.segments[loaded.segments.len() - 1].clone();
+        let log_end_offset = active.end_offset();
+        lock(&self.epochs).truncate_end(log_end_offset)?;
+        self.log_start_offset.store(loaded.checkpoint.log_start_offset.min(log_end_offset), Ordering::Release);
+        self.flushed_offset.store(loaded.checkpoint.flushed.offset.min(log_end_offset), Ordering::Release);
+        self.log_end_offset.store(log_end_offset, Ordering::Release);
+        self.segments.store(Arc::new(loaded.segments));
+        *lock(&self.checkpoint) = loaded.checkpoint;
+        debug_assert!(log_end_offset <= offset);
+        *writer = Writer {
+            active,
+            pace: loaded.pace,
+            first_timestamp: loaded.first_timestamp,
+            created_ms: now_ms,
+            producers: loaded.producers,
+            unflushed_messages: writer.unflushed_messages,
+            refusal: None,
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! The seam to the file system: everything the log does to files goes through here, so that a faulty one can stand in.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IoSlice};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::LogError;
+
+/// Opens a file for reading and writing, creating it if needed.
+pub(super) fn open(path: &Path) -> Result<File, LogError> {
+    let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    options.map_err(LogError::io("open", path))
+}
+
+/// Opens a file that is there.
+pub(super) fn open_existing(path: &Path) -> Result<File, LogError> {
+    OpenOptions::new().read(true).write(true).open(path).map_err(LogError::io("open", path))
+}
+
+/// Writes all of `slices` at `position` by `pwritev(2)`: one call, unless the system writes less than it was given.
+pub(super) fn write_all_at(file: &File, mut slices: &mut [IoSlice<'_>], mut position: u64) -> io::Result<()> {
+    /// Linux takes this many slices at once (`UIO_MAXIOV`).
+    const MAX_SLICES: usize = 1024;
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        let call = &slices[..slices.len().min(MAX_SLICES)];
+        #[cfg(test)]
+        let call = &faults::shortened(call)?[..];
+        match rustix::io::pwritev(file, call, position) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                position += written as u64;
+                IoSlice::advance_slices(&mut slices, written);
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Reads at most `buffer.len()` bytes at `position`, fewer only at the end of the file; returns how many.
+pub(super) fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], position + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Cuts a file, or fails as the test says.
+pub(super) fn truncate(file: &File, size_bytes: u64) -> io::Result<()> {
+    #[cfg(test)]
+    faults::truncate()?;
+    file.set_len(size_bytes)
+}
+
+/// Makes names created in, renamed in or removed from `dir` survive a power cut.
+pub(super) fn sync_dir(dir: &Path) -> Result<(), LogError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(LogError::io("fsync", dir))
+}
+
+/// Brings a file's bytes to stable storage, by name; one that is gone needs nothing.
+pub(super) fn sync_file(path: &Path) -> Result<(), LogError> {
+    match File::open(path).and_then(|file| file.sync_data()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LogError::io("fsync", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a small file must be on stable storage before the call returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// It may be lost, or found empty, after a power cut.
+    Relaxed,
+    /// It, and its name, survive a power cut.
+    Synced,
+}
+
+/// Puts `bytes` in place of what `path` held: all of it or nothing, as seen by other processes and after a crash.
+pub(super) fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), LogError> {
+    let temporary = path.with_extension("tmp");
+    let file = File::create(&temporary).map_err(LogError::io("create", &temporary))?;
+    file.write_all_at(bytes, 0).map_err(LogError::io("write", &temporary))?;
+    if durability == Durability::Synced {
+        file.sync_data().map_err(LogError::io("fsync", &temporary))?;
+    }
+    rename(&temporary, path)?;
+    match (durability, path.parent()) {
+        (Durability::Synced, Some(dir)) => sync_dir(dir),
+        _ => Ok(()),
+    }
+}
+
+/// Renames a file.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), LogError> {
+    fs::rename(from, to).map_err(LogError::io("rename", from))
+}
+
+/// Removes a file, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), LogError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LogError::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// A small file's bytes; `None` if there is no such file.
+pub(super) fn read_file(path: &Path) -> Result<Option<Vec<u8>>, LogError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(LogError::io("read", path)(error)),
+    }
+}
+
+/// Faults that a test injects into its own thread's file operations.
+#[cfg(test)]
+pub(super) mod faults {
+    use std::cell::Cell;
+    use std::io::{self, IoSlice};
+
+    thread_local! {
+        static SPACE_BYTES: Cell<Option<usize>> = const { Cell::new(None) };
+        static TRUNCATE_FAILS: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// From now on the disk has room for so many bytes; `None` for any number.
+    pub(in crate::log) fn set_space(space_bytes: Option<usize>) {
+        SPACE_BYTES.set(space_bytes);
+    }
+
+    /// From now on cutting a file fails.
+    pub(in crate::log) fn set_truncate_fails(fails: bool) {
+        TRUNCATE_FAILS.set(fails);
+    }
+
+    /// The part of `slices` that still has room, as `pwritev` writes short before it fails.
+    pub(super) fn shortened<'a>(slices: &'a [IoSlice<'_>]) -> io::Result<Vec<IoSlice<'a>>> {
+        let Some(space_bytes) = SPACE_BYTES.get() else {
+            return Ok(slices.iter().map(|slice| IoSlice::new(slice)).collect());
+        };
+        if space_bytes == 0 {
+            return Err(rustix::io::Errno::NOSPC.into());
+        }
+        let mut left = space_bytes;
+        let mut kept = Vec::new();
+        for slice in slices {
+            let len = slice.len().min(left);
+            kept.push(IoSlice::new(&slice[..len]));
+            left -= len;
+        }
+        SPACE_BYTES.set(Some(left));
+        Ok(kept)
+    }
+
+    pub(super) fn truncate() -> io::Result<()> {
+        if TRUNCATE_FAILS.get() { Err(rustix::io::Errno::IO.into()) } else { Ok(()) }
+    }
+}
