@@ -75,7 +75,7 @@ impl AsKafkaError for AppendError {
             AppendError::OutOfOrderSequence { .. } => KafkaError::OutOfOrderSequenceNumber,
             AppendError::InvalidProducerEpoch { .. } => KafkaError::InvalidProducerEpoch,
             // Only a follower's append can leave a gap, and no client makes one.
-            AppendError::OffsetGap { .. } => KafkaError::UnknownServerError,
+            AppendError::UnexpectedOffset { .. } => KafkaError::UnknownServerError,
             AppendError::DiskFull | AppendError::Storage(_) => KafkaError::KafkaStorageError,
         }
     }

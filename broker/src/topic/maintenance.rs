@@ -26,7 +26,7 @@ impl Topics {
     pub fn flush_due(&self, now_ms: i64) {
         self.maintain("flush", |_, log| {
             if let Some(offset) = log.flush_due(now_ms) {
-                log.flush_to(offset, now_ms)?;
+                log.flush_to(offset)?;
             }
             if log.bytes_since_checkpoint() >= CHECKPOINT_AFTER_BYTES {
                 log.checkpoint()?;
