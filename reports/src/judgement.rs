@@ -61,6 +61,8 @@ pub fn findings(run: &RunResult) -> Vec<Finding> {
     }
     if findings.is_empty() {
         findings.push(Finding { tone: Tone::Good, word: "CLEAN", sentence: clean(run) });
+    } else if is_verified_clean(run) && !is_invalid(run) {
+        findings.push(Finding { tone: Tone::Good, word: "VERIFIED", sentence: clean(run) });
     }
     findings
 }
@@ -95,6 +97,11 @@ fn failing_anomalies(run: &RunResult) -> Option<String> {
     Some(format!("{} of {}.", named.join(", "), counted(run.verdict.checked, "checked message")))
 }
 
+fn is_verified_clean(run: &RunResult) -> bool {
+    let failed = matches!(run.ending, Ending::Failed { .. });
+    run.verdict.complete && !failed && failing_anomalies(run).is_none()
+}
+
 fn rate_not_held(run: &RunResult) -> Option<String> {
     let due = run.totals.due;
     let consumed = run.totals.groups.iter().map(|group| group.consumed_in_window).min();
@@ -113,7 +120,8 @@ fn clean(run: &RunResult) -> String {
     if totals.due == 0 {
         return "No message was due, and nothing went wrong.".to_owned();
     }
-    if totals.acked == totals.due && totals.groups.iter().all(|group| group.consumed >= totals.acked) && groups > 0 {
+    let all_read = groups > 0 && totals.groups.iter().all(|group| group.consumed >= totals.acked);
+    if totals.acked == totals.due && all_read && run.verdict.anomalies.is_empty() {
         let readers = if groups == 1 { "the group".to_owned() } else { format!("each of {groups} groups") };
         return format!(
             "All {} were acknowledged and read by {readers}: none lost, duplicated, reordered or corrupt.",
@@ -128,4 +136,68 @@ fn clean(run: &RunResult) -> String {
         count(totals.unknown),
         count(totals.unsent)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Assertion, GroupTotals, Totals, Verdict};
+
+    fn clean_run() -> RunResult {
+        let group = GroupTotals { consumed: 1000, consumed_in_window: 1000, ..GroupTotals::default() };
+        RunResult {
+            totals: Totals { due: 1000, acked: 1000, acked_in_window: 1000, groups: vec![group], ..Totals::default() },
+            verdict: Verdict { complete: true, clean: true, checked: 1000, ..Verdict::default() },
+            ..RunResult::default()
+        }
+    }
+
+    fn words(run: &RunResult) -> Vec<&'static str> {
+        findings(run).iter().map(|finding| finding.word).collect()
+    }
+
+    #[test]
+    fn a_clean_run_is_clean_and_nothing_else() {
+        assert_eq!(words(&clean_run()), ["CLEAN"]);
+    }
+
+    #[test]
+    fn a_rate_is_held_with_one_message_of_a_thousand_late_but_not_with_two() {
+        let mut run = clean_run();
+        run.totals.acked_in_window = 999;
+        assert_eq!(words(&run), ["CLEAN"]);
+        run.totals.groups[0].consumed_in_window = 998;
+        assert_eq!(words(&run), ["RATE NOT HELD", "VERIFIED"]);
+    }
+
+    #[test]
+    fn the_worst_finding_comes_first_and_an_invalid_run_is_never_called_verified() {
+        let mut run = clean_run();
+        run.ending = Ending::Interrupted;
+        run.assertions.push(Assertion { expression: "p99<1ms".into(), measured: None, held: Some(false) });
+        assert_eq!(words(&run), ["ASSERTION MISSED", "CUT SHORT", "VERIFIED"]);
+        run.verdict.invalid.push("GENERATOR-LIMITED".into());
+        assert_eq!(words(&run), ["INVALID", "ASSERTION MISSED", "CUT SHORT"]);
+        run.verdict.anomalies.push(Anomaly {
+            name: "lost-write".into(),
+            count: 1,
+            failing: true,
+            ..Anomaly::default()
+        });
+        assert_eq!(words(&run)[..2], ["ANOMALIES", "INVALID"]);
+    }
+
+    #[test]
+    fn anomalies_that_are_only_counted_leave_a_run_clean_but_are_not_denied() {
+        let mut run = clean_run();
+        run.verdict.anomalies.push(Anomaly {
+            name: "duplicate".into(),
+            count: 3,
+            failing: false,
+            ..Anomaly::default()
+        });
+        let findings = findings(&run);
+        assert_eq!(findings[0].word, "CLEAN");
+        assert!(!findings[0].sentence.contains("none"), "{}", findings[0].sentence);
+    }
 }

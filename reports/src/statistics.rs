@@ -96,6 +96,22 @@ impl Distribution {
         })
     }
 
+    /// Every distinct finished latency in ascending order, with the share of all due messages (above 0, at most 1) that
+    /// took no longer; it ends where unfinished messages would make the share a guess.
+    pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+        let total = self.len() as f64;
+        let guessed_from = self.censored.map_or(u64::MAX, |(from, _)| from);
+        let mut finished = 0u64;
+        self.finished
+            .iter()
+            .flat_map(|histogram| histogram.iter_recorded())
+            .map(move |value| {
+                finished = finished.saturating_add(value.count_at_value());
+                (finished as f64 / total, value.value_iterated_to())
+            })
+            .take_while(move |(_, ns)| *ns <= guessed_from)
+    }
+
     /// The largest latency; `None` of nothing.
     pub fn max(&self) -> Option<Quantile> {
         match (&self.finished, self.censored) {
@@ -164,6 +180,7 @@ mod tests {
         let nine_of_ten = Distribution::of(&latency((1..=90).map(|i| i * 1_000), 10, 5_000_000));
         assert_eq!(nine_of_ten.quantile(0.5), Some(Quantile { ns: 50_015, at_least: false }));
         assert_eq!(nine_of_ten.quantile(0.95), Some(Quantile { ns: 5_000_000, at_least: true }));
+        assert_eq!(nine_of_ten.cumulative().last().map(|(share, _)| share), Some(0.9));
         assert_eq!(nine_of_ten.max().map(|q| q.to_string()), Some("> 5 ms".to_owned()));
     }
 

@@ -8,8 +8,8 @@ use crate::figures::{count, counted, duration_ns, number};
 use crate::schema::{RunResult, heat_bucket, heat_bucket_floor_ns};
 use crate::statistics::Distribution;
 
-/// Steps of a percentile curve to each nine.
-const STEPS_PER_NINE: f64 = 40.0;
+/// Points of a percentile curve to each nine, at most about.
+const POINTS_PER_NINE: f64 = 80.0;
 /// Columns of a heat map at most.
 const HEAT_COLUMNS: usize = 120;
 /// The highest bucket a 64-bit latency can be in; whatever claims more is drawn there.
@@ -68,14 +68,17 @@ fn percentile_sentence(ack: &Distribution, consumed: &Distribution) -> Option<St
 /// The curve as far as it is exact; where unfinished messages make it a bound, it ends.
 fn curve(distribution: &Distribution) -> Vec<(f64, f64)> {
     let to = last_nine(distribution.len());
-    let steps = (to * STEPS_PER_NINE).ceil() as usize;
-    (0..=steps)
-        .map(|step| (step as f64 / STEPS_PER_NINE).min(to))
-        .map_while(|nines| {
-            let quantile = distribution.quantile(1.0 - 10f64.powf(-nines))?;
-            (!quantile.at_least).then(|| (nines, log_ns(quantile.ns as f64)))
-        })
-        .collect()
+    let mut points: Vec<(f64, f64)> = Vec::new();
+    for (share, ns) in distribution.cumulative() {
+        let nines = (-(1.0 - share).log10()).clamp(0.0, to);
+        match points.as_mut_slice() {
+            // As fine as can be seen, and always up to the last message.
+            [.., before, last] if nines - before.0 < 1.0 / POINTS_PER_NINE => *last = (nines, log_ns(ns as f64)),
+            [] => points.extend([(0.0, log_ns(ns as f64)), (nines, log_ns(ns as f64))]),
+            _ => points.push((nines, log_ns(ns as f64))),
+        }
+    }
+    points
 }
 
 /// The nines that so many messages can tell: the last one is the maximum.

@@ -157,9 +157,10 @@ fn latencies(screen: &mut Screen, run: &RunResult) {
         let name: String = format!("{}{of}", row.label).chars().take(NAME_COLUMNS - 1).collect();
         let cells: String = row.cells().map(|cell| format!("{cell:>LATENCY_COLUMNS$}")).collect();
         screen.line(&format!("{name:<NAME_COLUMNS$}{cells}"));
-        if row.censored > 0 || row.non_positive > 0 {
-            let text = format!("{} unfinished, {} not positive", count(row.censored), count(row.non_positive));
-            screen.line(&format!("  {text}"));
+        for (number, what) in [(row.censored, "unfinished"), (row.non_positive, "not above zero")] {
+            if number > 0 {
+                screen.line(&format!("  {} {what}", count(number)));
+            }
         }
     }
     if let Some(gap) = omission_gap(&run.latencies) {

@@ -214,6 +214,8 @@ pub fn cut_short() -> RunResult {
     (run.totals.due, run.totals.submitted, run.totals.acked, run.totals.acked_in_window) =
         (messages, messages, messages - 120, messages - 400);
     run.totals.unknown = 120;
+    run.totals.acked_bytes = run.totals.acked * 100;
+    run.verdict.checked = run.totals.acked * 2;
     run.totals
         .groups
         .iter_mut()

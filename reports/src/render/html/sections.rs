@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Page, Text};
-use crate::figures::{bytes, bytes_f64, count, duration_ms, duration_ns, duration_us, number, share};
+use crate::figures::{bytes, bytes_f64, count, counted, duration_ms, duration_ns, duration_us, number, share};
 use crate::judgement::place;
 use crate::render::{QUANTILES, client_in_words, latency_rows, load_in_words};
 use crate::schema::{ProcessUse, RunResult};
@@ -102,13 +102,19 @@ impl Page {
                 duration_ns(gap.max_ns)
             ));
         }
-        for row in rows.iter().filter(|row| row.censored > 0 || row.non_positive > 0) {
+        for row in rows.iter().filter(|row| row.censored > 0) {
             self.put(format_args!(
-                "<p class=\"quiet\">{}: {} due messages never finished (they count as slower than all that did; “&gt;” marks a \
-                 lower bound), {} samples were not positive.</p>\n",
+                "<p class=\"quiet\">{}: {} had not finished when the run ended; a figure marked “&gt;” is a lower bound \
+                 because of them.</p>\n",
                 row.label,
-                count(row.censored),
-                count(row.non_positive)
+                counted(row.censored, "due message")
+            ));
+        }
+        for row in rows.iter().filter(|row| row.non_positive > 0) {
+            let samples = counted(row.non_positive, "sample");
+            self.put(format_args!(
+                "<p class=\"quiet\">{}: {samples} not above zero, a fault of the clock.</p>\n",
+                row.label
             ));
         }
         self.put(format_args!("</section>\n"));
@@ -274,6 +280,8 @@ impl Page {
             ("queue full", duration_ns(health.queue_full_ns)),
             ("pacing quantum", duration_ns(health.pacing_quantum_ns)),
         ];
+        let lag = Distribution::of(&run.latencies.schedule_lag).quantile(0.99);
+        rows.extend(lag.map(|p99| ("behind schedule, p99", p99.to_string())));
         rows.extend(machine.filesystem.clone().map(|filesystem| ("file system", filesystem)));
         rows.extend(health.cpu_share.map(|cpu| ("generator's share of the CPU", format!("{} %", number(cpu * 100.0)))));
         rows.extend(health.clock_jitter_ns.map(|ns| ("clock jitter, at most", duration_ns(ns))));
