@@ -274,8 +274,9 @@ impl Running {
         let clock = Clock::default();
         let _on_runtime = runtime.enter();
         let offsets = OffsetsTopic { metadata: metadata.clone(), topics: topics.clone(), clock: clock.clone() };
+        let snapshots = data_dir.join("groups");
         let groups =
-            GroupCoordinator::start(group_settings(&config.settings), Arc::new(offsets), clock.clone(), data_dir)?;
+            GroupCoordinator::start(group_settings(&config.settings), Arc::new(offsets), clock.clone(), &snapshots)?;
         let api = Api::new(
             topics.clone(),
             metadata.clone(),

@@ -146,12 +146,14 @@ impl Shard {
     pub(super) fn commit(&self, host: &Host, request: CommitRequest) -> CommitOutcome {
         let (reply, mut outcome) = oneshot::channel();
         self.commits.lock().unwrap_or_else(PoisonError::into_inner).push(WaitingCommit { request, reply });
-        self.step(host, |state| {
+        let stepped = self.step(host, |state| {
             let waiting = std::mem::take(&mut *self.commits.lock().unwrap_or_else(PoisonError::into_inner));
             state.commit(host, waiting);
-        })?;
-        // Ours was among them, or among those of somebody who had the lock before.
-        outcome.try_recv().unwrap_or(Err(GroupError::NotAvailable))
+        });
+        // Ours was among them, or among those of somebody who had the lock before, or the shard does not serve. Then it
+        // stays behind with nobody to answer to, and is passed over.
+        let refused = stepped.err().unwrap_or(GroupError::NotAvailable);
+        outcome.try_recv().unwrap_or(Err(refused))
     }
 
     #[cfg(test)]
@@ -240,7 +242,7 @@ impl State {
         let mut records = Vec::new();
         let mut outcomes: Vec<(oneshot::Sender<CommitOutcome>, CommitOutcome)> = Vec::with_capacity(waiting.len());
         let mut size_bytes = 0;
-        for WaitingCommit { request, reply } in waiting {
+        for WaitingCommit { request, reply } in waiting.into_iter().filter(|commit| !commit.reply.is_closed()) {
             let request_bytes = request_bytes(&request);
             if size_bytes + request_bytes > BATCH_BYTES {
                 self.settle(host, &mut records, &mut outcomes);
@@ -263,7 +265,7 @@ impl State {
         let appended = self.append(host, std::mem::take(records));
         for (reply, outcome) in outcomes.drain(..) {
             let outcome = outcome.and_then(|committed| appended.clone().map(|()| committed));
-            // A caller is always there: commits are answered before the call returns.
+            // A caller who is gone was refused before.
             let _ = reply.send(outcome);
         }
     }

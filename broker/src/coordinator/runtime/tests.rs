@@ -307,6 +307,10 @@ async fn until_loaded_everything_but_a_heartbeat_waits() {
         tokio::task::yield_now().await;
     }
     assert_eq!(after.describe("g").unwrap().members.len(), 1);
+    let mut other = commit("g", Some(&joined), 2);
+    other.topics[0].name = "other".to_owned();
+    after.commit_offsets(other).await.unwrap();
+    assert_eq!(after.fetch_offsets("g", None).unwrap().len(), 1, "what was refused does not happen later");
 }
 
 #[tokio::test]
