@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::loader::{self, LoadError, Loaded};
 use super::shard::{Phase, Shard};
@@ -81,6 +81,8 @@ impl Coordinated {
                 false
             });
             if waiting.is_empty() || self.is_stopping.load(Ordering::Relaxed) {
+                let groups: usize = self.shards.iter().map(|shard| shard.lock().groups.len()).sum();
+                info!(groups, "groups loaded");
                 return;
             }
             std::thread::sleep(RETRY_PAUSE);
@@ -94,7 +96,7 @@ impl Coordinated {
             let (replayed, snapshot) = (loaded.records_since_snapshot, loaded.records_in_snapshot);
             state.serve(&self.host, loaded);
             if !state.groups.is_empty() {
-                info!(partition = shard.partition, groups = state.groups.len(), snapshot, replayed, "groups loaded");
+                debug!(partition = shard.partition, groups = state.groups.len(), snapshot, replayed, "groups loaded");
             }
         }
         shard.pass_on(&self.host, state);
