@@ -7,7 +7,7 @@
 //! | 0–1 | magic `LG` |
 //! | 2 | version, 1 |
 //! | 3 | reserved, 0 |
-//! | 4–7 | CRC-32C of bytes 8–43, then of the key's length plus one as a `u32` (0: no key), the key, and the body |
+//! | 4–7 | CRC-32C of bytes 8–43, the key, and the body, continued from the key's length plus one (from 0: no key) |
 //! | 8–15 | run id |
 //! | 16–17 | producer |
 //! | 18–19 | producer epoch |
@@ -173,11 +173,12 @@ pub enum Outcome {
 
 #[inline]
 fn checksum(stamp: &[u8; STAMP_SIZE_BYTES], key: Option<&[u8]>, body: &[u8]) -> u32 {
-    let mut crc = crc32c::crc32c(&stamp[COVERED_FROM..]);
-    crc = match key {
-        None => crc32c::crc32c_append(crc, &0u32.to_le_bytes()),
-        Some(key) => crc32c::crc32c_append(crc32c::crc32c_append(crc, &(key.len() as u32 + 1).to_le_bytes()), key),
-    };
+    // The start value keeps key and body apart, and costs nothing.
+    let start = key.map_or(0, |key| key.len() as u32 + 1);
+    let mut crc = crc32c::crc32c_append(start, &stamp[COVERED_FROM..]);
+    if let Some(key) = key {
+        crc = crc32c::crc32c_append(crc, key);
+    }
     crc32c::crc32c_append(crc, body)
 }
 
@@ -205,8 +206,11 @@ mod tests {
         assert_eq!(bytes[8..16], [8, 7, 6, 5, 4, 3, 2, 1]);
         assert_eq!(bytes[16..24], [9, 0, 10, 0, 11, 0, 0, 0]);
         assert_eq!(bytes[24..], [12, 0, 0, 0, 0, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0]);
-        let covered = [&bytes[8..], &[0; 4]].concat();
-        assert_eq!(bytes[4..8], crc32c::crc32c(&covered).to_le_bytes());
+        assert_eq!(bytes[4..8], crc32c::crc32c(&bytes[8..]).to_le_bytes());
+        let mut keyed = [0xff; STAMP_SIZE_BYTES];
+        stamp().encode(Some(b"ab"), b"cd", &mut keyed);
+        let covered = [&keyed[8..], b"abcd"].concat();
+        assert_eq!(keyed[4..8], crc32c::crc32c_append(3, &covered).to_le_bytes());
     }
 
     #[test]
