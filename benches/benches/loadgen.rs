@@ -93,7 +93,7 @@ fn measure(criterion: &mut Criterion) {
         bencher.iter(|| {
             to_ns = to_ns % 20_000_000 + 7_919;
             recorder.sent(Phase::Measured, black_box(0), 1_000, 100);
-            recorder.acked(Phase::Measured, black_box(0), 1_000, to_ns);
+            recorder.acked(Phase::Measured, black_box(0), 1_000, to_ns, 100);
         })
     });
     group.finish();

@@ -192,7 +192,7 @@ mod tests {
             let phase = if i < 1000 { Phase::Warmup } else { Phase::Measured };
             producer.tick(due);
             producer.sent(phase, due, due + 1, 10);
-            producer.acked(phase, due, due + 1, due + 2 * MS);
+            producer.acked(phase, due, due + 1, due + 2 * MS, 10);
             consumer.tick(due);
             consumer.consumed(phase, Some(due), due + 5 * MS, 10);
         }
@@ -203,8 +203,15 @@ mod tests {
         let measurements = collector.finish();
 
         assert_eq!(measurements.totals.acked, 3000);
-        let measured =
-            Counters { sent: 2000, sent_bytes: 20_000, acked: 2000, failed: 1, consumed: 2000, consumed_bytes: 20_000 };
+        let measured = Counters {
+            sent: 2000,
+            sent_bytes: 20_000,
+            acked: 2000,
+            acked_bytes: 20_000,
+            failed: 1,
+            consumed: 2000,
+            consumed_bytes: 20_000,
+        };
         assert_eq!(measurements.measured, measured);
         let per_second: Vec<(u64, u64, u64)> =
             measurements.seconds.iter().map(|s| (s.second, s.counters.sent, s.consumed_by_group[0])).collect();
@@ -224,7 +231,7 @@ mod tests {
         for i in 0..25 {
             let due = START + i * 100 * MS;
             recorder.tick(due);
-            recorder.acked(Phase::Measured, due, due, due + (1 + i / 10) * MS);
+            recorder.acked(Phase::Measured, due, due, due + (1 + i / 10) * MS, 10);
         }
         recorder.finish();
         collect(&mut collector, &intervals);
@@ -238,7 +245,7 @@ mod tests {
         let (sender, intervals) = channel();
         let mut collector = Collector::new(0);
         let mut stalled = Recorder::new(Source::Producer(1), START, sender.clone());
-        stalled.acked(Phase::Measured, START, START, START + MS);
+        stalled.acked(Phase::Measured, START, START, START + MS, 10);
         let mut recorder = Recorder::new(Source::Producer(0), START, sender);
         (1..20).for_each(|second| recorder.tick(START + second * SECOND));
         collect(&mut collector, &intervals);

@@ -49,6 +49,8 @@ pub struct Counters {
     pub sent_bytes: u64,
     /// Acknowledged.
     pub acked: u64,
+    /// Their bytes.
+    pub acked_bytes: u64,
     /// Failed or unknown.
     pub failed: u64,
     /// Read by consumers, over all groups.
@@ -62,6 +64,7 @@ impl AddAssign for Counters {
         self.sent += other.sent;
         self.sent_bytes += other.sent_bytes;
         self.acked += other.acked;
+        self.acked_bytes += other.acked_bytes;
         self.failed += other.failed;
         self.consumed += other.consumed;
         self.consumed_bytes += other.consumed_bytes;
@@ -120,9 +123,10 @@ impl Recorder {
 
     /// A message was acknowledged.
     #[inline]
-    pub fn acked(&mut self, phase: Phase, intended_ns: u64, actual_ns: u64, acked_ns: u64) {
+    pub fn acked(&mut self, phase: Phase, intended_ns: u64, actual_ns: u64, acked_ns: u64, size_bytes: usize) {
         let interval = &mut self.interval.phases[phase as usize];
         interval.counters.acked += 1;
+        interval.counters.acked_bytes += size_bytes as u64;
         interval.latency(Metric::IntendedToAck).record(intended_ns, acked_ns);
         interval.latency(Metric::ActualToAck).record(actual_ns, acked_ns);
     }

@@ -103,7 +103,8 @@ impl Books<'_> {
         let measured = u64::from(phase == Phase::Measured);
         match completion.outcome {
             Outcome::Acked { .. } => {
-                self.recorder.acked(phase, pending.intended_ns, pending.actual_ns, now_ns);
+                let size_bytes = pending.size_bytes as usize;
+                self.recorder.acked(phase, pending.intended_ns, pending.actual_ns, now_ns, size_bytes);
                 self.report.measured.acked += measured;
                 self.report.acked_bytes += measured * u64::from(pending.size_bytes);
                 if now_ns <= self.window_end_ns() {

@@ -149,7 +149,7 @@ fn series(plan: &Plan, outcome: &Outcome) -> Vec<schema::Second> {
             due: due_in_second(plan, outcome, index),
             sent: second.counters.sent,
             acked: second.counters.acked,
-            acked_bytes: 0,
+            acked_bytes: second.counters.acked_bytes,
             groups,
             ack: slice(Metric::IntendedToAck),
             consumed: slice(Metric::IntendedToConsumed),

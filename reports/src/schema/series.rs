@@ -8,7 +8,7 @@ pub const HEAT_BUCKETS_PER_DOUBLING: u32 = 4;
 
 /// One second of the measured window.
 ///
-/// Counts belong to the second the event took place in; latencies to the second of the message's *intended* time.
+/// Counts belong to the second the event took place in, latencies to the second the message finished in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Second {
