@@ -5,7 +5,9 @@
 //!   together are at most [`MAX_ELEMENTS`]. An element takes at most about 200 bytes once decoded, so a request's
 //!   structs take at most about 25 MiB, whatever its frame says; its bytes stay slices of the frame.
 //! - A tagged field that we know is exactly as long as it says: the crate does not look at that length.
-//! - Nothing is left over.
+//!
+//! Bytes after the last field are passed over, as Kafka does: librdkafka's Metadata request for all topics ends in three
+//! of them (it never compacts the array's count, `rd_kafka_MetadataRequest_op`).
 
 use super::schema::{self, Body, Field, Kind};
 
@@ -58,19 +60,12 @@ pub enum BoundsError {
         /// The size walked.
         got: usize,
     },
-    /// Bytes after the last field.
-    #[error("{got} bytes left over after the last field")]
-    Leftover {
-        /// How many.
-        got: usize,
-    },
 }
 
 /// Walks a whole body.
 pub(super) fn check(body: &Body, version: i16, bytes: &[u8]) -> Result<(), BoundsError> {
     let mut walk = Walk { rest: bytes, version, is_flexible: version >= body.flexible_since, elements: 0 };
-    walk.fields(body.fields)?;
-    if walk.rest.is_empty() { Ok(()) } else { Err(BoundsError::Leftover { got: walk.rest.len() }) }
+    walk.fields(body.fields)
 }
 
 struct Walk<'a> {

@@ -109,14 +109,13 @@ impl Request {
     /// Decodes the body as the `T` that belongs to [`Request::api`]. Byte fields (records) and strings stay slices of the frame.
     ///
     /// # Errors
-    /// A length that exceeds the bytes that remain, a value its type does not allow, bytes left over.
+    /// A length that exceeds the bytes that remain, a value its type does not allow.
     pub fn decode<T: Decodable>(&self) -> Result<T, RequestError> {
         let (api, version) = (self.api, self.version);
         let shape = schema::of(api).ok_or(RequestError::UnknownApi { got: api as i16 })?;
         bounds::check(shape, version, &self.body).map_err(|cause| RequestError::OutOfBounds { api, version, cause })?;
         let mut body = self.body.clone();
         let malformed = |cause: String| RequestError::Malformed { what: "the body", api, version, cause };
-        let decoded = T::decode(&mut body, version).map_err(|cause| malformed(cause.to_string()))?;
-        if body.is_empty() { Ok(decoded) } else { Err(malformed(format!("{} bytes left over", body.len()))) }
+        T::decode(&mut body, version).map_err(|cause| malformed(cause.to_string()))
     }
 }
