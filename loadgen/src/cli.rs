@@ -29,7 +29,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Send at a fixed rate, read everything back, verify it, and report.
-    #[command(long_about = RUN_ABOUT, after_long_help = RUN_AFTER)]
+    #[command(long_about = RUN_ABOUT, after_long_help = RUN_AFTER, args_override_self = true)]
     Run(Box<RunArgs>),
     /// The broker that `--target embedded` runs as a process of its own.
     #[command(hide = true, disable_help_flag = true)]

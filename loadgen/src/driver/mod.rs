@@ -15,6 +15,8 @@
 
 mod error;
 pub mod rdkafka;
+#[cfg(test)]
+pub(crate) mod scripted;
 
 use std::time::Duration;
 

@@ -12,6 +12,8 @@ mod producer;
 pub mod progress;
 mod record;
 mod resources;
+#[cfg(test)]
+mod tests;
 mod topic;
 mod wording;
 

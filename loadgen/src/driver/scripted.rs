@@ -1,0 +1,291 @@
+//! A cluster in memory, behind the same seam as a real one, whose faults are scripted: for tests of all that stands above.
+//!
+//! Each fault strikes the message with a given number, counted from 0 in the order of submission over all producers.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::{
+    Admin, ClientError, ClusterDescription, Completion, Consumer, Driver, DriverError, Incoming, NewTopic, Outgoing,
+    Producer, ProducerStatistics, Sink, SubmitError, TopicDescription,
+};
+use crate::message::Outcome;
+
+/// What goes wrong with one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Acknowledged, and not written; another message stands at its offset.
+    Lose,
+    /// Written twice.
+    Duplicate,
+    /// Written with its last byte changed.
+    Corrupt,
+    /// Written to the partition after the one asked for.
+    Misplace,
+    /// Held back until the next message of its partition is written.
+    Delay,
+    /// Acknowledged one offset too high.
+    WrongOffset,
+    /// Not written, and reported as failed.
+    Fail,
+    /// Written, and reported as failed.
+    FailButWrite,
+    /// Written, and never acknowledged.
+    Unanswered,
+    /// Refused by the client with this code.
+    Refuse(i32),
+    /// The queue is full so many times before it takes the message.
+    QueueFull(u32),
+}
+
+/// A record as the cluster keeps it.
+#[derive(Debug, Clone)]
+struct Stored {
+    key: Option<Vec<u8>>,
+    value: Vec<u8>,
+    stamp_header: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Default)]
+struct Cluster {
+    partitions: Vec<Vec<Stored>>,
+    held_back: Vec<Option<(Stored, u64)>>,
+    submitted: u64,
+    faults: Vec<(u64, Fault)>,
+    deleted_topics: Vec<String>,
+}
+
+/// The driver; its clients share one cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Scripted {
+    cluster: Arc<Mutex<Cluster>>,
+    members: usize,
+    existing: Option<i32>,
+}
+
+impl Scripted {
+    /// A cluster for groups of so many members, where the numbered messages meet these faults.
+    pub(crate) fn new(members: usize, faults: &[(u64, Fault)]) -> Self {
+        let cluster = Cluster { faults: faults.to_vec(), ..Cluster::default() };
+        Self { cluster: Arc::new(Mutex::new(cluster)), members, existing: None }
+    }
+
+    /// The topic is there, with so many partitions, each of which holds a message of somebody else's.
+    pub(crate) fn with_existing_topic(mut self, partitions: i32) -> Self {
+        self.existing = Some(partitions);
+        let foreign = || Stored { key: None, value: b"not of this run".to_vec(), stamp_header: None };
+        self.cluster().partitions = (0..partitions).map(|_| vec![foreign()]).collect();
+        self.cluster().held_back = vec![None; partitions as usize];
+        self
+    }
+
+    /// Somebody else's message arrives.
+    pub(crate) fn add_foreign(&self, partition: usize) {
+        let foreign = Stored { key: None, value: b"not of this run".to_vec(), stamp_header: None };
+        self.cluster().partitions[partition].push(foreign);
+    }
+
+    /// Topics that were deleted.
+    pub(crate) fn deleted_topics(&self) -> Vec<String> {
+        self.cluster().deleted_topics.clone()
+    }
+
+    fn cluster(&self) -> MutexGuard<'_, Cluster> {
+        self.cluster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Driver for Scripted {
+    fn name(&self) -> String {
+        "scripted 1".to_owned()
+    }
+
+    fn admin(&self) -> Result<Box<dyn Admin>, DriverError> {
+        Ok(Box::new(self.clone()))
+    }
+
+    fn producer(&self, _: usize) -> Result<Box<dyn Producer>, DriverError> {
+        Ok(Box::new(ScriptedProducer { scripted: self.clone(), done: VecDeque::new(), unanswered: Vec::new() }))
+    }
+
+    fn consumer(&self, _: &str, member: usize, start_offsets: &[i64]) -> Result<Box<dyn Consumer>, DriverError> {
+        let mine = (0..start_offsets.len()).filter(|partition| partition % self.members == member);
+        let positions = mine.map(|partition| (partition as i32, start_offsets[partition])).collect();
+        Ok(Box::new(ScriptedConsumer { scripted: self.clone(), positions, joined: false }))
+    }
+}
+
+struct ScriptedProducer {
+    scripted: Scripted,
+    done: VecDeque<Completion>,
+    unanswered: Vec<u64>,
+}
+
+impl Producer for ScriptedProducer {
+    fn submit(&mut self, message: &Outgoing<'_>) -> Result<(), SubmitError> {
+        let mut cluster = self.scripted.cluster();
+        let number = cluster.submitted;
+        let fault = cluster.faults.iter_mut().find(|(struck, _)| *struck == number).map(|(_, fault)| fault);
+        if let Some(Fault::QueueFull(times)) = fault
+            && *times > 0
+        {
+            *times -= 1;
+            return Err(SubmitError::QueueFull);
+        }
+        let fault = fault.cloned();
+        cluster.submitted += 1;
+        if let Some(Fault::Refuse(code)) = fault {
+            return Err(SubmitError::Refused(ClientError { code, reason: "refused by the script".into() }));
+        }
+        match cluster.write(message, fault.as_ref()) {
+            Some(completion) => self.done.push_back(completion),
+            None => self.unanswered.push(message.tag),
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self, wait: Duration, sink: &mut dyn FnMut(Completion)) {
+        if self.done.is_empty() {
+            thread::sleep(wait);
+        }
+        self.done.drain(..).for_each(sink);
+    }
+
+    fn flush(&mut self, wait: Duration, sink: &mut dyn FnMut(Completion)) {
+        self.drain(wait, sink);
+    }
+
+    fn abandon(&mut self, sink: &mut dyn FnMut(Completion)) {
+        for tag in self.unanswered.drain(..) {
+            sink(Completion { tag, outcome: Outcome::Unknown, error: None });
+        }
+    }
+
+    fn statistics(&self) -> ProducerStatistics {
+        ProducerStatistics::default()
+    }
+
+    fn take_errors(&mut self) -> Vec<ClientError> {
+        Vec::new()
+    }
+}
+
+impl Cluster {
+    /// Writes a message as its fault has it, and says how it completes, if it does.
+    fn write(&mut self, message: &Outgoing<'_>, fault: Option<&Fault>) -> Option<Completion> {
+        let asked = usize::try_from(message.partition).unwrap_or(0);
+        let partition = if fault == Some(&Fault::Misplace) { (asked + 1) % self.partitions.len() } else { asked };
+        let mut stored = Stored {
+            key: message.key.map(<[u8]>::to_vec),
+            value: message.value.to_vec(),
+            stamp_header: message.stamp_header.map(<[u8]>::to_vec),
+        };
+        let log = &mut self.partitions[partition];
+        let mut offset = log.len() as i64;
+        match fault {
+            Some(Fault::Lose) => {
+                log.push(Stored { key: None, value: b"in its place".to_vec(), stamp_header: None });
+            }
+            Some(Fault::Fail) => {}
+            Some(Fault::Duplicate) => log.extend([stored.clone(), stored]),
+            Some(Fault::Corrupt) => {
+                stored.value.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+                log.push(stored);
+            }
+            Some(Fault::Delay) => {
+                self.held_back[partition] = Some((stored, message.tag));
+                // It will stand behind its successor.
+                offset += 1;
+            }
+            _ => log.push(stored),
+        }
+        if fault != Some(&Fault::Delay)
+            && let Some((held, _)) = self.held_back[partition].take()
+        {
+            self.partitions[partition].push(held);
+        }
+        let outcome = match fault {
+            Some(Fault::Unanswered) => return None,
+            Some(Fault::Fail | Fault::FailButWrite) => Outcome::Failed,
+            Some(Fault::WrongOffset) => Outcome::Acked { partition: partition as i32, offset: offset + 1 },
+            _ => Outcome::Acked { partition: partition as i32, offset },
+        };
+        Some(Completion { tag: message.tag, outcome, error: None })
+    }
+}
+
+struct ScriptedConsumer {
+    scripted: Scripted,
+    positions: Vec<(i32, i64)>,
+    joined: bool,
+}
+
+impl Consumer for ScriptedConsumer {
+    fn poll(&mut self, wait: Duration, sink: &mut dyn Sink) -> usize {
+        if !self.joined {
+            self.joined = true;
+            sink.assigned(&self.positions);
+        }
+        let mut records = 0;
+        for (partition, position) in &mut self.positions {
+            let new: Vec<Stored> = {
+                let cluster = self.scripted.cluster();
+                let log = cluster.partitions.get(*partition as usize);
+                log.and_then(|log| log.get(*position as usize..)).unwrap_or_default().to_vec()
+            };
+            for stored in new {
+                sink.record(&Incoming {
+                    partition: *partition,
+                    offset: *position,
+                    key: stored.key.as_deref(),
+                    value: Some(&stored.value),
+                    stamp_header: stored.stamp_header.as_deref(),
+                });
+                *position += 1;
+                records += 1;
+            }
+        }
+        if records == 0 {
+            thread::sleep(wait.min(Duration::from_millis(1)));
+        }
+        records
+    }
+
+    fn commit(&mut self, _: bool) -> Result<(), ClientError> {
+        Ok(())
+    }
+
+    fn close(self: Box<Self>) {}
+}
+
+impl Admin for Scripted {
+    fn cluster(&self, _: Duration) -> Result<ClusterDescription, DriverError> {
+        Ok(ClusterDescription { cluster_id: None, brokers: vec!["scripted:1".to_owned()] })
+    }
+
+    fn topic(&self, _: &str) -> Result<Option<TopicDescription>, DriverError> {
+        Ok(self.existing.map(|partitions| TopicDescription { partitions, replication_factor: 1 }))
+    }
+
+    fn create_topic(&self, topic: &NewTopic) -> Result<(), DriverError> {
+        let mut cluster = self.cluster();
+        cluster.partitions = vec![Vec::new(); topic.partitions as usize];
+        cluster.held_back = vec![None; topic.partitions as usize];
+        Ok(())
+    }
+
+    fn delete_topic(&self, name: &str) -> Result<(), DriverError> {
+        self.cluster().deleted_topics.push(name.to_owned());
+        Ok(())
+    }
+
+    fn end_offsets(&self, _: &str, _: i32) -> Result<Vec<i64>, DriverError> {
+        Ok(self.cluster().partitions.iter().map(|log| log.len() as i64).collect())
+    }
+
+    fn delete_groups(&self, _: &[String]) -> Result<(), DriverError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! Whole runs against the scripted cluster: each fault, injected between the driver and the checker, is seen and named.
+
+use clap::Parser;
+use reports::RunResult;
+
+use super::progress::Silent;
+use super::*;
+use crate::cli::{Cli, Command};
+use crate::command::run::exit_of;
+use crate::driver::ClientError;
+use crate::driver::scripted::{Fault, Scripted};
+use crate::exit::Exit;
+
+/// A run of 50 messages of warm-up and 400 measured ones, over in half a second.
+const SHORT: &str = "--rate 1000 --messages 400 --warmup 50ms --partitions 3 --drain-timeout 300ms --seed 7";
+
+fn plan(options: &str) -> Plan {
+    let words = ["loadgen", "run"].into_iter().chain(SHORT.split_whitespace()).chain(options.split_whitespace());
+    match Cli::try_parse_from(words).expect("parses").command {
+        Command::Run(args) => Plan::resolve(&args, Vec::new()).expect("a valid plan"),
+        _ => panic!("not run"),
+    }
+}
+
+fn run_on(driver: &Scripted, options: &str) -> Result<RunResult, RunError> {
+    let plan = plan(options);
+    let admin = driver.admin()?;
+    let control = Control::default();
+    let outcome = execute(&plan, driver, admin.as_ref(), Surroundings::default(), &control, &mut Silent)?;
+    Ok(record(&plan, &outcome))
+}
+
+fn run_with(faults: &[(u64, Fault)], options: &str) -> RunResult {
+    run_on(&Scripted::new(1, faults), options).expect("the run ends with a result")
+}
+
+fn failing(result: &RunResult) -> Vec<&str> {
+    result.verdict.anomalies.iter().filter(|anomaly| anomaly.failing).map(|anomaly| anomaly.name.as_str()).collect()
+}
+
+#[test]
+fn a_run_without_faults_is_clean_and_accounts_for_every_message() {
+    let result = run_with(&[], "");
+    assert_eq!((exit_of(&result), failing(&result)), (Exit::Clean, vec![]), "{:?}", result.verdict);
+    assert_eq!((result.totals.due, result.totals.acked, result.totals.warmup_messages), (400, 400, 50));
+    assert_eq!(result.totals.groups[0].consumed, 400);
+    assert_eq!(result.partitions.iter().map(|partition| partition.messages).sum::<u64>(), 450);
+    assert_eq!(result.latencies.intended_to_ack.count, 400);
+    assert_eq!(result.latencies.intended_to_consumed[0].latency.count, 400);
+}
+
+#[test]
+fn two_groups_of_two_members_each_see_everything() {
+    let driver = Scripted::new(2, &[]);
+    let result = run_on(&driver, "--groups 2 --consumers 2 --producers 2 --key 20").expect("a result");
+    assert_eq!(exit_of(&result), Exit::Clean, "{:?}", result.verdict);
+    assert!(result.totals.groups.iter().all(|group| group.consumed == 400));
+}
+
+#[test]
+fn each_fault_is_named_and_ends_in_the_exit_code_for_anomalies() {
+    for (fault, name) in [
+        (Fault::Lose, "lost-write"),
+        (Fault::Duplicate, "duplicate"),
+        (Fault::Corrupt, "corrupt"),
+        (Fault::Misplace, "wrong-partition"),
+        (Fault::Delay, "nonmonotonic-send"),
+        (Fault::WrongOffset, "inconsistent-offsets"),
+        (Fault::FailButWrite, "phantom"),
+    ] {
+        let result = run_with(&[(100, fault.clone())], "");
+        assert!(failing(&result).contains(&name), "{fault:?}: {:?}", result.verdict.anomalies);
+        assert_eq!(exit_of(&result), Exit::Anomalies, "{fault:?}");
+        let found = result.verdict.anomalies.iter().find(|anomaly| anomaly.name == name).expect("found above");
+        assert!(found.examples.iter().any(|example| example.first_offset.is_some()), "{fault:?}: {found:?}");
+    }
+}
+
+#[test]
+fn duplicates_are_only_counted_where_retries_are_not_idempotent() {
+    let result = run_with(&[(100, Fault::Duplicate)], "--idempotent false");
+    assert!(result.verdict.anomalies.iter().any(|anomaly| anomaly.name == "duplicate" && !anomaly.failing));
+    assert_eq!(exit_of(&result), Exit::Clean, "{:?}", result.verdict);
+}
+
+#[test]
+fn a_failed_message_and_an_unanswered_one_are_counted_and_promise_nothing() {
+    let result = run_with(&[(100, Fault::Fail), (200, Fault::Unanswered)], "");
+    assert_eq!((result.totals.failed, result.totals.unknown, result.totals.acked), (1, 1, 398));
+    assert_eq!(exit_of(&result), Exit::Clean, "{:?}", result.verdict);
+    assert_eq!(result.latencies.intended_to_ack.censored, 1);
+}
+
+#[test]
+fn a_full_queue_delays_messages_and_drops_none() {
+    let result = run_with(&[(100, Fault::QueueFull(5))], "");
+    assert_eq!((exit_of(&result), result.totals.acked), (Exit::Clean, 400), "{:?}", result.verdict);
+    assert!(result.generator.queue_full_ns > 0);
+    assert!(result.generator.max_schedule_lag_ns >= 1_000_000);
+}
+
+#[test]
+fn what_never_found_room_is_unsent() {
+    let result = run_with(&[(300, Fault::QueueFull(u32::MAX))], "");
+    assert_eq!(result.totals.due, 400);
+    assert_eq!((result.totals.acked, result.totals.failed, result.totals.unsent), (250, 1, 149));
+}
+
+#[test]
+fn a_refusal_that_every_message_would_meet_ends_the_run() {
+    let driver = Scripted::new(1, &[(0, Fault::Refuse(ClientError::MESSAGE_TOO_LARGE))]);
+    let text = run_on(&driver, "").expect_err("nothing to report").to_string();
+    assert!(text.contains("--size"), "{text}");
+}
+
+#[test]
+fn a_topic_that_was_there_is_kept_and_its_messages_are_apart() {
+    let driver = Scripted::new(1, &[]).with_existing_topic(3);
+    driver.add_foreign(1);
+    let result = run_on(&driver, "--topic shared").expect("a result");
+    assert_eq!((exit_of(&result), result.totals.groups[0].consumed), (Exit::Clean, 400), "{:?}", result.verdict);
+    assert_eq!(driver.deleted_topics(), Vec::<String>::new());
+    assert!(!result.plan.topic_created);
+}
+
+#[test]
+fn a_topic_of_the_runs_own_goes_with_it_unless_it_is_to_stay() {
+    let driver = Scripted::new(1, &[]);
+    let result = run_on(&driver, "").expect("a result");
+    assert_eq!(driver.deleted_topics(), [result.plan.topic]);
+    let driver = Scripted::new(1, &[]);
+    run_on(&driver, "--keep-topic").expect("a result");
+    assert_eq!(driver.deleted_topics(), Vec::<String>::new());
+}
+
+#[test]
+fn another_number_of_partitions_than_asked_for_is_refused() {
+    let driver = Scripted::new(1, &[]).with_existing_topic(4);
+    let text = run_on(&driver, "--topic shared").expect_err("refused").to_string();
+    assert!(text.contains("has 4 partitions, not 3"), "{text}");
+}
+
+#[test]
+fn an_interruption_reports_what_was_measured_so_far() {
+    let (plan, driver, control) = (plan("--messages 100k"), Scripted::new(1, &[]), Control::default());
+    let admin = driver.admin().expect("always");
+    let mut interrupter = InterruptAfter { control: &control, messages: 200 };
+    let outcome = execute(&plan, &driver, admin.as_ref(), Surroundings::default(), &control, &mut interrupter);
+    let result = record(&plan, &outcome.expect("a result"));
+    assert_eq!(result.ending, reports::schema::Ending::Interrupted);
+    assert!(result.totals.due >= 150 && result.totals.due < 100_000, "{}", result.totals.due);
+    assert_eq!(result.totals.due, result.totals.groups[0].consumed);
+    assert!(result.verdict.clean && result.verdict.complete);
+}
+
+/// Plays the user who interrupts once so many messages were acknowledged.
+struct InterruptAfter<'a> {
+    control: &'a Control,
+    messages: u64,
+}
+
+impl Progress for InterruptAfter<'_> {
+    fn stage(&mut self, _: Stage) {}
+    fn tick(&mut self, snapshot: &Snapshot) {
+        if snapshot.live.totals.acked >= self.messages {
+            self.control.interrupt();
+        }
+    }
+}
