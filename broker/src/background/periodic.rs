@@ -13,10 +13,18 @@ pub struct Periodic {
 }
 
 impl Periodic {
-    /// Starts thread `name`; the first `work` begins at once, and each says when the next one is due.
-    pub fn start(name: &str, mut work: impl FnMut() -> Duration + Send + 'static) -> io::Result<Self> {
+    /// Starts thread `name`; the first `work` begins after `delay`, and each says when the next one is due.
+    pub fn start(
+        name: &str,
+        mut delay: Duration,
+        mut work: impl FnMut() -> Duration + Send + 'static,
+    ) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
-        let run = move || while stopped.recv_timeout(work()) == Err(RecvTimeoutError::Timeout) {};
+        let run = move || {
+            while stopped.recv_timeout(delay) == Err(RecvTimeoutError::Timeout) {
+                delay = work();
+            }
+        };
         let thread = thread::Builder::new().name(name.to_owned()).spawn(run)?;
         Ok(Periodic { stop: Some(stop), thread: Some(thread) })
     }
@@ -39,7 +47,7 @@ mod tests {
     #[test]
     fn the_work_is_repeated_until_it_is_stopped() {
         let (done, seen) = mpsc::channel();
-        let periodic = Periodic::start("test", move || {
+        let periodic = Periodic::start("test", Duration::ZERO, move || {
             let _ = done.send(());
             Duration::from_micros(10)
         });
@@ -53,6 +61,6 @@ mod tests {
 
     #[test]
     fn a_long_sleep_does_not_hold_up_the_stop() {
-        drop(Periodic::start("test", || Duration::from_secs(3600)).unwrap());
+        drop(Periodic::start("test", Duration::from_secs(3600), || Duration::ZERO).unwrap());
     }
 }

@@ -49,6 +49,8 @@ use offsets_log::OffsetsTopic;
 const OPENING_PATIENCE: Duration = Duration::from_secs(1);
 /// How often it is looked whether a log is due to be flushed.
 const FLUSH_TICK: Duration = Duration::from_millis(100);
+/// Maintenance leaves a starting broker alone for this long, as Kafka's `log.initial.task.delay.ms` does.
+const FIRST_MAINTENANCE: Duration = Duration::from_secs(30);
 /// Threads that bring cold regions into the page cache.
 const COLD_READS: usize = 8;
 
@@ -324,9 +326,9 @@ fn group_settings(settings: &BrokerSettings) -> GroupSettings {
 
 /// What the logs need from time to time. An fsync may take long, so flushing has a thread of its own.
 fn maintenance(topics: &Arc<Topics>, clock: &Clock, settings: &BrokerSettings) -> io::Result<Vec<Periodic>> {
-    let every = |name, interval, work: fn(&Topics, i64)| {
+    let every = |name, interval: Duration, work: fn(&Topics, i64)| {
         let (topics, clock) = (topics.clone(), clock.clone());
-        Periodic::start(name, move || {
+        Periodic::start(name, interval.min(FIRST_MAINTENANCE), move || {
             work(&topics, clock.now_ms());
             interval
         })
