@@ -37,6 +37,10 @@ impl DataDir {
         }
     }
 
+    pub(super) fn is_ephemeral(&self) -> bool {
+        self.ephemeral
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

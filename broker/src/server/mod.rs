@@ -161,24 +161,23 @@ impl Broker {
         let serve = move || {
             runtime.block_on(async {
                 let cold_reads = Pool::new(COLD_READS);
-                listener.serve(running.service.clone(), running.metrics.clone(), cold_reads, stopped_by(stopped)).await;
-                running.groups.shutdown().await;
+                // Members that wait for a rebalance are let go first, or their requests would hold up the listener.
+                let stop = async {
+                    let _ = stopped.await;
+                    running.groups.shutdown().await;
+                };
+                listener.serve(running.service.clone(), running.metrics.clone(), cold_reads, stop).await;
             });
             // Tasks hold the rooms; with the runtime gone, nothing serves or appends any more.
             drop(runtime);
             drop(running.periodic);
-            storage.close();
+            storage.close(&data_dir);
             drop(data_dir);
         };
         let thread = thread::Builder::new().name("broker".to_owned()).spawn(serve).map_err(StartError::Thread)?;
         tracing::info!(%address, took_ms = begun.elapsed().as_millis() as u64, "ready");
         Ok(Handle { address, metrics, stop: Some(stop), thread: Some(thread) })
     }
-}
-
-/// Resolves when it is told to stop, or when nobody is left who could.
-async fn stopped_by(stopped: oneshot::Receiver<()>) {
-    let _ = stopped.await;
 }
 
 fn runtime(settings: &BrokerSettings) -> io::Result<Runtime> {
@@ -249,10 +248,13 @@ impl Stored {
         Ok(Stored { metadata, topics, opening })
     }
 
-    fn close(self) {
+    /// Snapshots, flushes and marks a clean stop, unless the data goes anyway.
+    fn close(self, data_dir: &DataDir) {
         self.opening.cancel();
         self.metadata.stop();
-        self.topics.close();
+        if !data_dir.is_ephemeral() {
+            self.topics.close();
+        }
     }
 }
 

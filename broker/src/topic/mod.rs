@@ -25,3 +25,6 @@ pub use opening::Opening;
 pub use partition::{Isolation, Partition, PartitionError, PartitionRead};
 pub use purgatory::Wait;
 pub use registry::{Topic, Topics, TopicsOptions};
+
+#[cfg(test)]
+mod tests;
