@@ -140,7 +140,8 @@ pub enum DriverError {
     },
     /// No broker answered.
     #[error(
-        "no broker answers at {address} within {after:?} ({reason}): see that it runs, and that --bootstrap-servers names it"
+        "no broker answers at {address} after {:.0} s ({reason}): see that it runs, and that --bootstrap-servers names it",
+        after.as_secs_f64()
     )]
     Unreachable {
         /// The addresses tried.

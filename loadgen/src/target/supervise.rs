@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 /// How long the command may take to end after SIGTERM.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
@@ -75,12 +75,18 @@ fn supervise(command: &[OsString]) -> ExitCode {
         Ok(Event::CommandEnded(code)) => code,
         Ok(Event::LifelineEnded) | Err(_) => {
             signal(Signal::TERM);
-            match received.recv_timeout(ENDS_WITHIN) {
+            let deadline = Instant::now() + ENDS_WITHIN;
+            let code = match received.recv_timeout(ENDS_WITHIN) {
                 Ok(Event::CommandEnded(code)) => code,
                 Ok(Event::LifelineEnded) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     ExitCode::FAILURE
                 }
+            };
+            // A shell ends at once, and the broker that it ran may still be tidying up.
+            while group.is_some_and(|group| test_kill_process_group(group).is_ok()) && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(5));
             }
+            code
         }
     };
     // What the command left behind in its group ends with it.

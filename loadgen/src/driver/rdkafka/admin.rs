@@ -21,6 +21,8 @@ use crate::driver::{Admin, ClientError, ClusterDescription, DriverError, NewTopi
 const OPERATION: Duration = Duration::from_secs(30);
 /// How long the leaders of a new topic may take to be known.
 const LEADERS: Duration = Duration::from_secs(30);
+/// Events looked at for the reason why nobody answered.
+const QUEUED_EVENTS: usize = 100;
 /// Between two looks at something that is about to happen.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -45,20 +47,26 @@ impl LastReason {
 impl ClientContext for LastReason {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, line: &str) {
         tracing::debug!(target: "librdkafka", "{facility}: {line}");
+        if facility == "FAIL" {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause(line));
+        }
     }
 
-    fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            return; // says less than the error before it
-        }
-        // `127.0.0.1:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT)`
-        let brief = reason.split(" (after ").next().unwrap_or(reason);
-        let brief = brief.rsplit_once(" failed: ").map_or(brief, |(_, cause)| cause);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(brief.trim().to_owned());
+    fn error(&self, _: KafkaError, reason: &str) {
+        // What matters is logged too, and earlier.
+        tracing::debug!(target: "librdkafka", "{reason}");
     }
 }
 
 impl rdkafka::consumer::ConsumerContext for LastReason {}
+
+/// The cause in a line such as `[thrd:a:1/bootstrap]: a:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused
+/// (after 0ms in state CONNECT)`.
+fn cause(line: &str) -> String {
+    let brief = line.split(" (after ").next().unwrap_or(line);
+    let brief = brief.split_once("]: ").map_or(brief, |(_, rest)| rest);
+    brief.rsplit_once(" failed: ").map_or(brief, |(_, cause)| cause).trim().to_owned()
+}
 
 impl RdKafkaAdmin {
     pub(super) fn new(address: &str, properties: &BTreeMap<String, String>) -> Result<Self, DriverError> {
@@ -88,6 +96,10 @@ impl RdKafkaAdmin {
     }
 
     fn unreachable(&self, after: Duration) -> DriverError {
+        // Logged reasons wait in the client's queue until it is polled.
+        for _ in 0..QUEUED_EVENTS {
+            let _ = self.offsets.poll(Duration::ZERO);
+        }
         DriverError::Unreachable { address: self.address.clone(), after, reason: self.last_reason.text() }
     }
 }
@@ -99,8 +111,9 @@ fn by_code(code: RDKafkaErrorCode) -> ClientError {
 
 impl Admin for RdKafkaAdmin {
     fn cluster(&self, within: Duration) -> Result<ClusterDescription, DriverError> {
-        let client = self.admin.inner();
-        let metadata = client.fetch_metadata(None, within).map_err(|_| self.unreachable(within))?;
+        let client = self.offsets.client();
+        let started = Instant::now();
+        let metadata = client.fetch_metadata(None, within).map_err(|_| self.unreachable(started.elapsed()))?;
         let brokers = metadata.brokers().iter().map(|broker| format!("{}:{}", broker.host(), broker.port())).collect();
         Ok(ClusterDescription { cluster_id: client.fetch_cluster_id(Duration::from_secs(5)), brokers })
     }
@@ -210,5 +223,20 @@ fn wait_for<F: Future>(future: F) -> F::Output {
             return output;
         }
         thread::park();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_of_a_failed_connection_is_found_in_its_log_line() {
+        let line = "[thrd:a:1/bootstrap]: a:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused \
+                    (after 0ms in state CONNECT)";
+        assert_eq!(cause(line), "Connection refused");
+        let line =
+            "[thrd:a:1/bootstrap]: a:1/bootstrap: Disconnected while requesting ApiVersion (after 2ms in state X)";
+        assert_eq!(cause(line), "a:1/bootstrap: Disconnected while requesting ApiVersion");
     }
 }

@@ -282,22 +282,22 @@ unsafe fn assign(
     // SAFETY: promised by the caller; references into the list and the shared state end before librdkafka gets them.
     unsafe {
         let committed = rd_kafka_committed(client, list, COMMITTED_TIMEOUT_MS);
+        let state = &mut *shared;
         if committed != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            (*shared).events.push(Event::Error(client_error(committed)));
+            state.events.push(Event::Error(client_error(committed)));
         }
         let mut assigned = Vec::new();
         for element in elements(list) {
-            let partition = element.partition;
-            let start = (&(*shared).start_offsets).get(partition as usize).copied().unwrap_or(0);
+            let partition = element.partition as usize;
             if element.offset < 0 {
-                element.offset = start;
+                element.offset = state.start_offsets.get(partition).copied().unwrap_or(0);
             }
-            if let Some(next) = (&mut (*shared).processed).get_mut(partition as usize) {
+            if let Some(next) = state.processed.get_mut(partition) {
                 *next = None;
             }
-            assigned.push((partition, element.offset));
+            assigned.push((element.partition, element.offset));
         }
-        (*shared).events.push(Event::Assigned(assigned));
+        state.events.push(Event::Assigned(assigned));
         if cooperative {
             return take_error(rd_kafka_incremental_assign(client, list));
         }
@@ -321,13 +321,14 @@ unsafe fn revoke(
         let lost = rd_kafka_assignment_lost(client) != 0;
         let processed = (*shared).processed_offsets();
         let committed = if lost { Ok(()) } else { commit(client, processed, true) };
+        let state = &mut *shared;
         let revoked: Vec<i32> = elements(list).iter().map(|element| element.partition).collect();
         for partition in &revoked {
-            if let Some(next) = (&mut (*shared).processed).get_mut(*partition as usize) {
+            if let Some(next) = state.processed.get_mut(*partition as usize) {
                 *next = None;
             }
         }
-        (*shared).events.push(Event::Revoked(revoked));
+        state.events.push(Event::Revoked(revoked));
         let unassigned = if cooperative {
             take_error(rd_kafka_incremental_unassign(client, list))
         } else {

@@ -11,16 +11,24 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use super::{Client, Configuration, client_error, client_error_with_reason, take_error};
 use crate::driver::{ClientError, Completion, DriverError, Outgoing, SubmitError};
-use crate::message::Outcome;
+use crate::message::{NO_OFFSET, Outcome};
 
 /// What the callbacks leave for the owner. Written by callbacks, which run on the owner's thread inside a poll; read by the
 /// owner between polls. So the two never overlap.
 #[derive(Default)]
 struct Inbox {
+    /// With `acks=0` nobody names an offset; librdkafka then counts up from -1001, past zero in a large batch.
+    offsets_are_known: bool,
     completions: Vec<Completion>,
     errors: Vec<ClientError>,
     /// The latest statistics document.
     statistics: Option<String>,
+}
+
+impl Inbox {
+    fn offset(&self, message: &rd_kafka_message_t) -> i64 {
+        if self.offsets_are_known { message.offset.max(NO_OFFSET) } else { NO_OFFSET }
+    }
 }
 
 /// A producer of one topic.
@@ -66,8 +74,9 @@ impl NativeProducer {
         stamp_header: &str,
     ) -> Result<Self, DriverError> {
         let create = |reason: &str| DriverError::Create { reason: reason.into() };
-        let conf = Configuration::new(properties)?;
-        let inbox = Box::new(UnsafeCell::new(Inbox::default()));
+        let mut offsets_are_known = true;
+        let conf = Configuration::new(properties.inspect(|property| offsets_are_known &= *property != ("acks", "0")))?;
+        let inbox = Box::new(UnsafeCell::new(Inbox { offsets_are_known, ..Inbox::default() }));
         // SAFETY: the configuration is ours; the callbacks have the signatures asked for; the inbox is boxed, so it
         // stays where it is, and it is dropped after the client.
         unsafe {
@@ -221,7 +230,7 @@ unsafe extern "C" fn on_delivery(_: *mut rd_kafka_t, message: *const rd_kafka_me
         unsafe { (&*message, rd_kafka_message_status(message), &mut *opaque.cast::<Inbox>()) };
     let acknowledged = message.err == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
     let outcome = match status {
-        _ if acknowledged => Outcome::Acked { partition: message.partition, offset: message.offset },
+        _ if acknowledged => Outcome::Acked { partition: message.partition, offset: inbox.offset(message) },
         rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED => Outcome::Failed,
         _ => Outcome::Unknown,
     };
