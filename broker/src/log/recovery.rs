@@ -111,7 +111,7 @@ pub(super) fn load(dir: &Arc<Path>, settings: &LogSettings, now_ms: i64) -> Resu
     let start_of = |segment| Point { offset: segment, segment, position: 0 };
     let verify_from = match &checkpoint {
         Some(checkpoint) if checkpoint.boot_id == boot_id() && !checkpoint.boot_id.is_empty() => {
-            if checkpoint.written.segment >= active { checkpoint.written } else { start_of(active) }
+            if checkpoint.written.segment == active { checkpoint.written } else { start_of(active) }
         }
         Some(checkpoint) => checkpoint.flushed,
         None => start_of(if distrusted { first } else { active }),
@@ -207,7 +207,9 @@ fn load_clean(
     };
     active.set_opened(file, indexes, largest);
     listing.remove_stray_snapshots(dir, end.offset)?;
-    let checkpoint = Checkpoint { boot_id: boot_id().to_owned(), ..checkpoint.clone() };
+    // Retention may have moved the start since the mark was left.
+    let log_start_offset = checkpoint.log_start_offset.max(listing.segments[0].0);
+    let checkpoint = Checkpoint { boot_id: boot_id().to_owned(), log_start_offset, ..checkpoint.clone() };
     let pace = Pace::resume(largest);
     let recovery = Recovery::default();
     Ok(Some(Loaded { segments, pace, first_timestamp, producers, checkpoint, recovery }))

@@ -31,22 +31,29 @@ impl Log {
         writer.refuse_if_stopped()?;
         writer.producers.expire(now_ms, settings.producer_id_expiration_ms);
         let segments = self.segments.load_full();
-        let count = self.expired(&segments, &settings, now_ms, below)?;
+        let mut count = self.expired(&segments, &settings, now_ms, below)?;
+        if count == segments.len()
+            && let Err(error) = self.roll(&mut writer, self.log_end_offset(), &settings, now_ms)
+        {
+            // A full disk has no room for a new segment, and all the more need for the others to go.
+            tracing::warn!(dir = %self.dir.display(), "the active segment stays for now: {error}");
+            count -= 1;
+        }
         if count == 0 {
             return Ok(Retired::default());
-        }
-        self.start_writing()?;
-        if count == segments.len() {
-            self.roll(&mut writer, self.log_end_offset(), &settings, now_ms)?;
         }
         let mut kept = Vec::clone(&self.segments.load());
         let gone: Vec<_> = kept.drain(..count).collect();
         let log_start_offset = self.log_start_offset.fetch_max(kept[0].base_offset, Ordering::AcqRel);
         let log_start_offset = log_start_offset.max(kept[0].base_offset);
         self.segments.store(Arc::new(kept));
-        lock(&self.epochs).truncate_start(log_start_offset)?;
         tracing::info!(dir = %self.dir.display(), segments = count, log_start_offset, "retention takes segments away");
-        Ok(Retired { files: self.retire(&gone)?, delay_ms: settings.file_delete_delay_ms })
+        let files = self.retire(&gone)?;
+        if let Err(error) = lock(&self.epochs).truncate_start(log_start_offset) {
+            // An epoch that begins before the log does is as true as it was.
+            tracing::warn!(dir = %self.dir.display(), "old leader epochs stay for now: {error}");
+        }
+        Ok(Retired { files, delay_ms: settings.file_delete_delay_ms })
     }
 
     /// How many segments at the start may go.

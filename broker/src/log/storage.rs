@@ -87,7 +87,7 @@ pub(super) enum Durability {
 pub(super) fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), LogError> {
     let temporary = path.with_extension("tmp");
     let file = File::create(&temporary).map_err(LogError::io("create", &temporary))?;
-    file.write_all_at(bytes, 0).map_err(LogError::io("write", &temporary))?;
+    write_all_at(&file, &mut [IoSlice::new(bytes)], 0).map_err(LogError::io("write", &temporary))?;
     if durability == Durability::Synced {
         file.sync_data().map_err(LogError::io("fsync", &temporary))?;
     }

@@ -30,26 +30,32 @@ pub(super) struct Writer {
     pub(super) refusal: Option<String>,
 }
 
-/// One append, as it will be written.
+/// One append, as it will be written: the headers have their offsets and epochs.
 struct Prepared<'a> {
-    /// Headers with offsets and epochs, and the bytes after them.
-    batches: Vec<(BatchHeader, &'a [u8])>,
+    batches: Vec<Batch<'a>>,
     size_bytes: usize,
     log_append_time_ms: Option<i64>,
 }
 
 impl Prepared<'_> {
     fn base_offset(&self) -> i64 {
-        self.batches.first().map_or(-1, |(header, _)| header.base_offset)
+        self.batches.first().map_or(-1, |batch| batch.header.base_offset)
     }
 
     fn last_offset(&self) -> i64 {
-        self.batches.last().map_or(-1, |(header, _)| header.last_offset())
+        self.batches.last().map_or(-1, |batch| batch.header.last_offset())
     }
 
     fn max_timestamp(&self) -> i64 {
-        self.batches.iter().map(|(header, _)| header.max_timestamp).max().unwrap_or(-1)
+        self.batches.iter().map(|batch| batch.header.max_timestamp).max().unwrap_or(-1)
     }
+}
+
+/// Whether an append must be on stable storage before the call returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flush {
+    Now,
+    Later,
 }
 
 impl Log {
@@ -65,7 +71,7 @@ impl Log {
         now_ms: i64,
     ) -> Result<Appended, AppendError> {
         let settings = self.settings.load();
-        let batches = validate(records, origin, &settings, now_ms)?;
+        let mut batches = validate(records, origin, &settings, now_ms)?;
         let mut writer = lock(&self.writer);
         if origin == Origin::Client {
             for batch in batches.iter().filter(|batch| batch.header.has_producer_id()) {
@@ -83,28 +89,20 @@ impl Log {
                 }
             }
         }
-        let stamp = (settings.timestamp_type == TimestampType::LogAppendTime).then_some(now_ms);
+        let log_append_time_ms = (settings.timestamp_type == TimestampType::LogAppendTime).then_some(now_ms);
         let mut next_offset = self.log_end_offset();
-        let assign = |batch: &Batch<'_>| {
-            let mut header = batch.header;
-            header.base_offset = next_offset;
-            header.partition_leader_epoch = leader_epoch;
-            next_offset = header.last_offset() + 1;
-            if let Some(now_ms) = stamp {
-                header.set_log_append_time(now_ms, &batch.bytes[HEADER_BYTES..]);
+        for batch in &mut batches {
+            batch.header.base_offset = next_offset;
+            batch.header.partition_leader_epoch = leader_epoch;
+            next_offset = batch.header.last_offset() + 1;
+            if let Some(now_ms) = log_append_time_ms {
+                batch.header.set_log_append_time(now_ms, batch.payload());
             }
-            header
-        };
-        let headers: Vec<BatchHeader> = batches.iter().map(assign).collect();
-        let payloads = batches.iter().map(Batch::payload);
-        let prepared = Prepared {
-            batches: headers.into_iter().zip(payloads).collect(),
-            size_bytes: records.len(),
-            log_append_time_ms: stamp,
-        };
-        self.append(&mut writer, &prepared, &settings, now_ms)?;
+        }
+        let prepared = Prepared { batches, size_bytes: records.len(), log_append_time_ms };
+        let flush = self.append(&mut writer, &prepared, &settings, now_ms)?;
         drop(writer);
-        self.flush_inline(&prepared, &settings)
+        self.finish(&prepared, flush)
     }
 
     /// Appends batches fetched from a leader, keeping their offsets and epochs.
@@ -121,14 +119,14 @@ impl Log {
                 return Err(AppendError::UnexpectedOffset { got: batch.header.base_offset, expected });
             }
             expected = batch.header.last_offset() + 1;
-            prepared.batches.push((batch.header, batch.payload()));
+            prepared.batches.push(batch);
         }
         if prepared.batches.is_empty() {
             return Err(AppendError::BatchCount { got: 0 });
         }
-        self.append(&mut writer, &prepared, &settings, now_ms)?;
+        let flush = self.append(&mut writer, &prepared, &settings, now_ms)?;
         drop(writer);
-        self.flush_inline(&prepared, &settings)
+        self.finish(&prepared, flush)
     }
 
     /// Writes what is prepared, and publishes it.
@@ -138,9 +136,9 @@ impl Log {
         prepared: &Prepared<'_>,
         settings: &LogSettings,
         now_ms: i64,
-    ) -> Result<(), AppendError> {
+    ) -> Result<Flush, AppendError> {
         writer.refuse_if_stopped()?;
-        self.start_writing()?;
+        self.start_writing().map_err(disk_full)?;
         if prepared.size_bytes as u64 > u64::from(settings.segment_bytes) {
             let (size_bytes, segment_bytes) = (prepared.size_bytes, settings.segment_bytes);
             return Err(AppendError::RecordListTooLarge { size_bytes, segment_bytes });
@@ -150,7 +148,7 @@ impl Log {
         }
         {
             let mut epochs = lock(&self.epochs);
-            for (header, _) in &prepared.batches {
+            for Batch { header, .. } in &prepared.batches {
                 epochs.assign(header.partition_leader_epoch, header.base_offset).map_err(disk_full)?;
             }
         }
@@ -159,7 +157,7 @@ impl Log {
         self.write(writer, &file, prepared, position)?;
 
         let mut position = position;
-        for (header, _) in &prepared.batches {
+        for Batch { header, .. } in &prepared.batches {
             if let Some((offset, time)) = writer.pace.step(header, position, settings.index_interval_bytes) {
                 let indexes = writer.active.indexes()?;
                 // The index is sparse: without this entry it is only sparser.
@@ -178,7 +176,9 @@ impl Log {
         self.log_end_offset.store(prepared.last_offset() + 1, Ordering::Release);
         debug_assert!(self.flushed_offset() <= self.log_end_offset());
         debug_assert!(self.log_start_offset() <= self.log_end_offset());
-        Ok(())
+        // Decided here: another append's flush may have begun, and started the count anew, before this one is asked for.
+        let due = settings.flush_messages.is_some_and(|flush_messages| writer.unflushed_messages >= flush_messages);
+        Ok(if due { Flush::Now } else { Flush::Later })
     }
 
     /// One vectored write; what a failed one leaves is cut off again.
@@ -189,10 +189,10 @@ impl Log {
         prepared: &Prepared<'_>,
         position: u64,
     ) -> Result<(), AppendError> {
-        let heads: Vec<[u8; HEADER_BYTES]> = prepared.batches.iter().map(|(header, _)| header.to_bytes()).collect();
+        let heads: Vec<[u8; HEADER_BYTES]> = prepared.batches.iter().map(|batch| batch.header.to_bytes()).collect();
         let pairs = heads.iter().zip(&prepared.batches);
         let mut slices: Vec<IoSlice<'_>> =
-            pairs.flat_map(|(head, (_, payload))| [IoSlice::new(head), IoSlice::new(payload)]).collect();
+            pairs.flat_map(|(head, batch)| [IoSlice::new(head), IoSlice::new(batch.payload())]).collect();
         let Err(error) = storage::write_all_at(file, &mut slices, position) else { return Ok(()) };
         let path = writer.active.path("log");
         if let Err(cut) = storage::truncate(file, position) {
@@ -213,8 +213,9 @@ impl Log {
     ) -> Result<(), LogError> {
         writer.producers.expire(now_ms, settings.producer_id_expiration_ms);
         self.write_snapshot(writer, base_offset)?;
-        let segment = Arc::new(Segment::create(self.dir.clone(), base_offset, settings.index_interval_bytes)?);
+        // First, so that a crash leaves no closed segment whose time index lacks its end.
         writer.active.close(writer.pace.largest)?;
+        let segment = Arc::new(Segment::create(self.dir.clone(), base_offset, settings.index_interval_bytes)?);
         let mut segments = Vec::clone(&self.segments.load());
         segments.push(segment.clone());
         self.segments.store(Arc::new(segments));
@@ -231,11 +232,9 @@ impl Log {
         storage::replace(&path, &writer.producers.to_snapshot(), Durability::Relaxed)
     }
 
-    /// fsync, if so many messages came since the last one as `flush.messages` says.
-    fn flush_inline(&self, prepared: &Prepared<'_>, settings: &LogSettings) -> Result<Appended, AppendError> {
-        if let Some(flush_messages) = settings.flush_messages
-            && lock(&self.writer).unflushed_messages >= flush_messages
-        {
+    /// Flushes, if that is due, and reports.
+    fn finish(&self, prepared: &Prepared<'_>, flush: Flush) -> Result<Appended, AppendError> {
+        if flush == Flush::Now {
             self.sync_to(prepared.last_offset() + 1)?;
         }
         Ok(Appended {

@@ -283,6 +283,37 @@ fn retention_takes_old_segments_by_time_and_their_files_are_handed_over() {
 }
 
 #[test]
+fn retention_makes_room_on_a_full_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_with(&dir, LogSettings { retention_ms: Some(1), ..small_segments() });
+    for _ in 0..20 {
+        append(&log, &batch(1, 200));
+    }
+    faults::set_space(Some(0));
+    let retired = log.apply_retention(NOW_MS + 10, 20);
+    faults::set_space(None);
+    assert!(!retired.unwrap().files.is_empty());
+    assert_eq!(log.segment_count(), 1, "the active segment stays, since there is no room for its successor");
+    assert!(log.log_start_offset() > 10 && log.log_end_offset() == 20);
+}
+
+#[test]
+fn the_log_start_offset_is_right_after_retention_and_a_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(&dir);
+    for _ in 0..20 {
+        append(&log, &batch(1, 200));
+    }
+    log.close(NOW_MS).unwrap();
+    let log = open_with(&dir, LogSettings { retention_bytes: Some(1_500), ..small_segments() });
+    let _ = log.apply_retention(NOW_MS, 20).unwrap();
+    let start = log.log_start_offset();
+    assert!(start > 0);
+    drop(log);
+    assert_eq!(open(&dir).log_start_offset(), start);
+}
+
+#[test]
 fn a_reader_keeps_what_it_planned_after_retention() {
     let dir = tempfile::tempdir().unwrap();
     let log = open_with(&dir, LogSettings { retention_ms: Some(1), ..small_segments() });
