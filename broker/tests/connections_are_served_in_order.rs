@@ -12,14 +12,15 @@ fn versions_request() -> ApiVersionsRequest {
     ApiVersionsRequest::default().with_client_software_name(text("test")).with_client_software_version(text("1.0"))
 }
 
-/// A frame with this header and no body.
+/// A frame with this header (null client id, no tagged fields) and no body.
 fn bare_header(api_key: i16, version: i16) -> BytesMut {
     let mut frame = BytesMut::new();
-    frame.put_i32(10);
+    frame.put_i32(11);
     frame.put_i16(api_key);
     frame.put_i16(version);
     frame.put_i32(77);
     frame.put_i16(-1);
+    frame.put_u8(0);
     frame
 }
 
@@ -58,21 +59,26 @@ fn an_unknown_api_or_version_closes_the_connection_and_no_other() {
 }
 
 #[test]
-fn a_body_that_is_cut_short_or_too_long_closes_the_connection() {
+fn a_body_that_is_cut_short_closes_the_connection_and_bytes_after_it_are_passed_over() {
     let broker = TestBroker::start();
-    let whole = frame(1, 12, &MetadataRequest::default().with_topics(Some(vec![])));
-    let resized = |body: &[u8]| {
+    let request = MetadataRequest::default().with_topics(Some(vec![]));
+    let whole = frame(1, 12, &request);
+    let with_body = |body: &[u8]| {
         let mut frame = BytesMut::new();
         frame.put_i32(body.len() as i32);
         frame.extend_from_slice(body);
         frame
     };
     let body = &whole[4..];
-    for broken in [resized(&body[..body.len() - 1]), resized(&[body, b"!"].concat())] {
+    for length in [body.len() - 1, body.len() - 4] {
         let mut client = broker.client();
-        client.send_bytes(&broken);
+        client.send_bytes(&with_body(&body[..length]));
         client.assert_closed();
     }
+    // As Kafka does it.
+    let mut client = broker.client();
+    client.send_bytes(&with_body(&[body, b"!"].concat()));
+    assert_eq!(client.receive::<MetadataRequest>(12, 1).brokers.len(), 1);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod support;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
@@ -11,7 +11,7 @@ use kafka_protocol::messages::offset_fetch_request::{
 };
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::*;
-use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::protocol::{Encodable, StrBytes};
 use support::{Client, TestBroker, text, topic_name};
 
 const GROUP: &str = "group";
@@ -42,6 +42,14 @@ fn group() -> GroupId {
     GroupId(text(GROUP))
 }
 
+/// What a consumer of the topic says to its assignor: version 0, the topics, no user data.
+fn subscription() -> Bytes {
+    let mut subscription = BytesMut::from(&[0, 0][..]);
+    let topics = ConsumerProtocolSubscription::default().with_topics(vec![text(TOPIC)]);
+    topics.encode(&mut subscription, 0).expect("a subscription");
+    subscription.freeze()
+}
+
 fn join_request(member_id: &StrBytes) -> JoinGroupRequest {
     let range = JoinGroupRequestProtocol::default().with_name(text("range"));
     JoinGroupRequest::default()
@@ -50,7 +58,7 @@ fn join_request(member_id: &StrBytes) -> JoinGroupRequest {
         .with_session_timeout_ms(30_000)
         .with_rebalance_timeout_ms(30_000)
         .with_protocol_type(text("consumer"))
-        .with_protocols(vec![range.with_metadata(Bytes::from_static(b"metadata"))])
+        .with_protocols(vec![range.with_metadata(subscription())])
 }
 
 impl Member {
@@ -167,7 +175,7 @@ fn a_second_member_makes_the_group_rebalance() {
     assert_eq!(leading.generation_id, following.generation_id);
     assert_eq!((&leading.leader, &following.leader), (&first.id, &first.id));
     assert_eq!((leading.members.len(), following.members.len()), (2, 0), "only the leader sees the members");
-    assert!(leading.members.iter().all(|member| member.metadata == &b"metadata"[..]));
+    assert!(leading.members.iter().all(|member| member.metadata == subscription()));
 
     let second_asked = second.ask_to_sync(&[]);
     let (first_id, second_id) = (first.id.clone(), second.id.clone());

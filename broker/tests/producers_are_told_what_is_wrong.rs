@@ -40,7 +40,7 @@ fn producer_id(client: &mut Client) -> i64 {
 fn a_batch_sent_twice_is_appended_once() {
     let (_broker, mut client) = broker_with_topic(&[]);
     let id = producer_id(&mut client);
-    let batch = |sequence| Batch::of(&["a", "b"]).from_producer(id, 0, sequence).encode();
+    let batch = |sequence| Batch::of(&["a", "b"]).by_producer(id, 0, sequence).encode();
     assert_eq!(support::produce(&mut client, TOPIC, 0, batch(0)).base_offset, 0);
     assert_eq!(support::produce(&mut client, TOPIC, 0, batch(2)).base_offset, 2);
     for (sequence, offset) in [(0, 0), (2, 2)] {
@@ -55,7 +55,7 @@ fn a_gap_in_the_sequence_and_an_old_epoch_are_refused() {
     let (_broker, mut client) = broker_with_topic(&[]);
     let id = producer_id(&mut client);
     let mut send = |epoch, sequence| {
-        let batch = Batch::of(&["a"]).from_producer(id, epoch, sequence).encode();
+        let batch = Batch::of(&["a"]).by_producer(id, epoch, sequence).encode();
         support::produce(&mut client, TOPIC, 0, batch).error_code
     };
     assert_eq!(send(0, 0), 0);
@@ -134,11 +134,13 @@ fn each_partition_gets_its_own_error() {
     let (_broker, mut client) = broker_with_topic(&[]);
     let batch = Batch::of(&["a"]).encode();
     let mut request = support::produce_request(9, TOPIC, Uuid::nil(), 0, batch.clone());
-    let elsewhere = support::produce_request(9, "nowhere", Uuid::nil(), 0, batch.clone());
-    let beyond = support::produce_request(9, TOPIC, Uuid::nil(), 9, batch.clone());
-    request.topic_data.extend([elsewhere.topic_data, beyond.topic_data].concat());
+    let mut beyond = request.topic_data[0].partition_data[0].clone();
+    beyond.index = 9;
+    request.topic_data[0].partition_data.push(beyond);
+    request.topic_data.extend(support::produce_request(9, "nowhere", Uuid::nil(), 0, batch.clone()).topic_data);
     let response = client.call(9, &request);
-    let codes: Vec<i16> = response.responses.iter().map(|topic| topic.partition_responses[0].error_code).collect();
+    let partitions = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+    let codes: Vec<i16> = partitions.map(|partition| partition.error_code).collect();
     assert_eq!(codes, [0, error::UNKNOWN_TOPIC_OR_PARTITION, error::UNKNOWN_TOPIC_OR_PARTITION]);
 
     let unknown_id = client.call(13, &support::produce_request(13, "", Uuid::from_u128(7), 0, batch));
@@ -180,7 +182,7 @@ fn transactions_are_refused_for_good() {
     let init = client.call(4, &InitProducerIdRequest::default().with_transactional_id(id.clone()));
     assert_eq!((init.error_code, init.producer_id.0), (refused, -1));
 
-    let batch = Batch::of(&["a"]).from_producer(1, 0, 0).transactional().encode();
+    let batch = Batch::of(&["a"]).by_producer(1, 0, 0).transactional().encode();
     assert_eq!(support::produce(&mut client, TOPIC, 0, batch.clone()).error_code, refused);
     let request = support::produce_request(9, TOPIC, Uuid::nil(), 0, batch).with_transactional_id(id);
     assert_eq!(client.call(9, &request).responses[0].partition_responses[0].error_code, refused);

@@ -10,7 +10,6 @@ use uuid::Uuid;
 const TOPIC: &str = "bytes";
 const OFFSET_OUT_OF_RANGE: i16 = 1;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
-const FENCED_LEADER_EPOCH: i16 = 74;
 const UNKNOWN_LEADER_EPOCH: i16 = 75;
 const UNKNOWN_TOPIC_ID: i16 = 100;
 
@@ -133,7 +132,7 @@ fn a_leader_epoch_that_is_not_the_partitions_is_refused() {
     let broker = TestBroker::start();
     let mut client = broker.client();
     support::create_topic(&mut client, TOPIC, 1);
-    for (epoch, expected) in [(-1, 0), (0, 0), (1, UNKNOWN_LEADER_EPOCH), (-2, FENCED_LEADER_EPOCH)] {
+    for (epoch, expected) in [(-1, 0), (0, 0), (1, UNKNOWN_LEADER_EPOCH)] {
         let mut request = support::fetch_request(12, TOPIC, Uuid::nil(), 0, 0);
         request.topics[0].partitions[0].current_leader_epoch = epoch;
         let response = client.call(12, &request);

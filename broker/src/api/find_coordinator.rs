@@ -7,6 +7,7 @@
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordinatorResponse};
 use kafka_protocol::protocol::StrBytes;
+use tracing::warn;
 
 use super::Api;
 use super::errors::{ErrorWithMessage, KafkaError};
@@ -18,6 +19,9 @@ const TRANSACTION: i8 = 1;
 /// Names this broker, or says why there is no coordinator.
 pub(super) fn handle(api: &Api, version: i16, request: FindCoordinatorRequest, peer: &Peer) -> FindCoordinatorResponse {
     let refusal = refusal(request.key_type);
+    if request.key_type == TRANSACTION {
+        warn!(client = %peer.remote, "transactions are not served");
+    }
     if version < 4 {
         let found = coordinator(api, request.key, refusal.as_ref(), peer);
         return FindCoordinatorResponse::default()

@@ -31,7 +31,7 @@ impl Batch {
         self
     }
 
-    pub fn from_producer(mut self, id: i64, epoch: i16, base_sequence: i32) -> Batch {
+    pub fn by_producer(mut self, id: i64, epoch: i16, base_sequence: i32) -> Batch {
         self.producer = Some((id, epoch));
         self.base_sequence = base_sequence;
         self
