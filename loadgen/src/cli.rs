@@ -46,13 +46,13 @@ Start with `loadgen run`: it needs no cluster and no other argument.
 const RUN_ABOUT: &str = "\
 Send at a fixed rate, read everything back, verify it, and report.
 
-Without arguments: starts the reference broker as a process of its own, creates a topic, sends 100,000 messages a second
-of 100 bytes for 30 seconds after a warm-up of 5, reads them back through a consumer group, and writes a report.
+Without arguments: starts the reference broker as a process of its own, creates a topic, sends 100,000 messages a \
+second of 100 bytes for 30 seconds after a warm-up of 5, reads them back through a consumer group, and writes a report.
 
-The load is an open loop. Each message has an intended time, which nothing moves: when the cluster stalls, messages
-fall due all the same, and their latency counts from when they were due. Three latencies are shown side by side:
-intended→ack (what your application would wait), actual→ack (what a closed loop would report), intended→consumed
-(end to end). Every message carries a stamp, so that each loss, duplicate, change of order or damage is named by its
+The load is an open loop. Each message has an intended time, which nothing moves: when the cluster stalls, messages \
+fall due all the same, and their latency counts from when they were due. Three latencies are shown side by side: \
+intended→ack (what your application would wait), actual→ack (what a closed loop would report) and intended→consumed \
+(end to end). Every message carries a stamp, so that each loss, duplicate, change of order or damage is named by its \
 partition and offset.
 
 Numbers are written as people write them: 100k, 100k/s, 1KiB, 30s, 5ms.";
@@ -69,7 +69,8 @@ Exit codes:
   8  failed: the cluster refused something, or a file could not be written
   130  interrupted twice; nothing was verified or written
 
-Ctrl-C (or SIGTERM) once ends the measurement now; what was sent is drained, verified and reported. Twice leaves at once.
+Ctrl-C (or SIGTERM) once ends the measurement now; what was sent is drained, verified and reported. Twice leaves at \
+once.
 
 Examples:
   loadgen run
@@ -154,8 +155,7 @@ pub struct RunArgs {
     #[arg(long, default_value = "1", value_name = "N", help_heading = "Clients")]
     pub consumers: NonZeroU16,
 
-    /// Whose acknowledgement to wait for: all (in-sync replicas), 1 (the leader), 0 (nobody; then nothing can be lost that
-    /// was promised, and latencies to the acknowledgement mean little)
+    /// Whose acknowledgement to wait for. With 0, losses are only counted, and latencies to the acknowledgement mean little
     #[arg(long, default_value = "all", value_name = "ACKS", help_heading = "Clients")]
     pub acks: AcksArg,
 
@@ -255,13 +255,13 @@ pub struct SuperviseArgs {
 /// `--acks`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AcksArg {
-    /// Every in-sync replica's.
+    /// Every in-sync replica's
     #[value(alias = "-1")]
     All,
-    /// The leader's.
+    /// The leader's
     #[value(name = "1")]
     Leader,
-    /// Nobody's.
+    /// Nobody's
     #[value(name = "0")]
     None,
 }

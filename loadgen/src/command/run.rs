@@ -91,12 +91,15 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     let surroundings = Surroundings { broker_pid: target.broker_pid(), cluster_is_own: target.is_own() };
     let mut progress = for_standard_error(args.quiet);
     let outcome = execute(&plan, &driver, admin.as_ref(), surroundings, &control, progress.as_mut());
-    let outcome = outcome.map_err(|error| match target.ended() {
-        Some(ended) => CommandError::Target(ended.into()),
-        None => error.into(),
-    })?;
+    if let Some(ended) = target.ended() {
+        return Err(CommandError::Target(ended.into()));
+    }
+    let broker_said = target.last_words().map(|words| format!("the broker said: {words}"));
+    let outcome = outcome.inspect_err(|_| say_complaints(broker_said.as_slice()))?;
 
     let mut result = record(&plan, &outcome);
+    let mut complaints = crate::run::complaints(&outcome);
+    complaints.extend(broker_said.filter(|_| result.totals.failed + result.totals.unknown > 0));
     result.manifest = manifest::collect(&plan, &driver, &target, &cluster);
     if let Some(broker) = &mut result.resources.broker {
         broker.ready_us = ready.map(|ready| ready.as_micros() as u64);
@@ -109,7 +112,8 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     let exit = exit_of(&result);
     result.exit = schema::ExitStatus { code: i32::from(exit.code()), name: exit.name().to_owned() };
     write(&plan.out, &result)?;
-    say(args, &plan.out, &result, &crate::run::complaints(&outcome));
+    say(args, &plan.out, &result);
+    say_complaints(&complaints);
     Ok(exit)
 }
 
@@ -145,8 +149,13 @@ fn write(out: &Path, result: &RunResult) -> Result<(), CommandError> {
     fs::write(&page, html(result)).map_err(|source| failed(&page, source))
 }
 
+/// What clients and broker complained about, to standard error.
+fn say_complaints(complaints: &[String]) {
+    complaints.iter().for_each(|complaint| eprintln!("note: {complaint}"));
+}
+
 /// The summary to standard output; with `--json` the result there, and the summary to standard error.
-fn say(args: &RunArgs, out: &Path, result: &RunResult, complaints: &[String]) {
+fn say(args: &RunArgs, out: &Path, result: &RunResult) {
     use std::io::Write;
     let files = format!("{} and report.html", out.join("result.json").display());
     // A reader that has gone away ends nothing: the files are written.
@@ -157,6 +166,5 @@ fn say(args: &RunArgs, out: &Path, result: &RunResult, complaints: &[String]) {
         let summary = terminal(result, Colour::for_stream(&std::io::stdout()));
         let _ = std::io::stdout().write_all(summary.as_bytes());
     }
-    complaints.iter().for_each(|complaint| eprintln!("client: {complaint}"));
     eprintln!("written: {files}");
 }

@@ -130,7 +130,8 @@ impl Child {
         ChildError::Ended { what: self.what, status, last_words: self.last_words() }
     }
 
-    fn last_words(&self) -> String {
+    /// The last lines it printed.
+    pub(super) fn last_words(&self) -> String {
         let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
         words.iter().map(String::as_str).collect::<Vec<_>>().join(" | ")
     }
@@ -186,8 +187,9 @@ fn listen(
             let line = String::from_utf8_lossy(&line).trim_end().to_owned();
             tracing::debug!(target: "broker", "{line}");
             if let (Some(addresses), Some(address)) = (&addresses, address_in(&line)) {
-                // Only the first is asked for.
+                // Only the first is asked for. It says nothing about what goes wrong.
                 let _ = addresses.send(address);
+                continue;
             }
             let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
             if words.len() == LAST_WORDS {

@@ -197,6 +197,11 @@ impl Target {
         self.child.as_mut()?.ended()
     }
 
+    /// The last lines that a process of the run printed: where things went wrong, they may say why.
+    pub fn last_words(&self) -> Option<String> {
+        self.child.as_ref().map(Child::last_words).filter(|words| !words.is_empty())
+    }
+
     /// Ends what the run started, and waits for it.
     pub fn stop(mut self) {
         if let Some(child) = self.child.take() {
