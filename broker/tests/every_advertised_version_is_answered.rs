@@ -54,6 +54,8 @@ fn every_advertised_version_is_answered() {
     topics(&mut advertised, &mut client);
     records(&mut advertised, &mut client, topic_id);
     offsets(&mut advertised, &mut client);
+    joins(&mut advertised, &mut client);
+    strangers(&mut advertised, &mut client);
     groups(&mut advertised, &mut client);
     committed_offsets(&mut advertised, &mut client);
     cluster(&mut advertised, &mut client);
@@ -190,11 +192,9 @@ fn offsets(advertised: &mut Advertised, client: &mut Client) {
     );
 }
 
-fn groups(advertised: &mut Advertised, client: &mut Client) {
+fn joins(advertised: &mut Advertised, client: &mut Client) {
     use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
-    use kafka_protocol::messages::leave_group_request::MemberIdentity;
 
-    let group = GroupId(text(GROUP));
     advertised.answer(
         client,
         0,
@@ -224,6 +224,12 @@ fn groups(advertised: &mut Advertised, client: &mut Client) {
             assert!(!response.member_id.is_empty(), "version {version}");
         },
     );
+}
+
+fn strangers(advertised: &mut Advertised, client: &mut Client) {
+    use kafka_protocol::messages::leave_group_request::MemberIdentity;
+
+    let group = GroupId(text(GROUP));
     let unknown_member = 25;
     advertised.answer(
         client,
@@ -258,6 +264,9 @@ fn groups(advertised: &mut Advertised, client: &mut Client) {
             assert_eq!(error_code, unknown_member, "version {version}");
         },
     );
+}
+
+fn groups(advertised: &mut Advertised, client: &mut Client) {
     advertised.answer(
         client,
         0,
