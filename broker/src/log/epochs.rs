@@ -1,6 +1,8 @@
 //! Which leader epoch began at which offset (Kafka's `LeaderEpochFileCache`).
 //!
 //! `leader-epoch-checkpoint` is text: `0` (the version), the number of entries, and a line `epoch start-offset` for each.
+//! It is brought to stable storage together with the batches it speaks of; they have their epochs in their headers, from
+//! which a checkpoint that a power cut spoilt is made again.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -13,17 +15,32 @@ use super::storage::{self, Durability};
 pub(super) struct LeaderEpochs {
     path: PathBuf,
     entries: Vec<(i32, i64)>,
+    unsynced: bool,
 }
 
 impl LeaderEpochs {
-    /// Reads the checkpoint; a missing one has no entries.
-    pub(super) fn open(dir: &Path) -> Result<Self, LogError> {
+    /// Reads the checkpoint; a missing one has no entries, a spoilt one those that `walk` assigns to it.
+    pub(super) fn open(
+        dir: &Path,
+        walk: impl FnOnce(&mut dyn FnMut(i32, i64)) -> Result<(), LogError>,
+    ) -> Result<Self, LogError> {
         let path = dir.join("leader-epoch-checkpoint");
-        let Some(bytes) = storage::read_file(&path)? else { return Ok(LeaderEpochs { path, entries: Vec::new() }) };
+        let mut epochs = LeaderEpochs { path, entries: Vec::new(), unsynced: false };
+        let Some(bytes) = storage::read_file(&epochs.path)? else { return Ok(epochs) };
         match parse(&String::from_utf8_lossy(&bytes)) {
-            Ok(entries) => Ok(LeaderEpochs { path, entries }),
-            Err(reason) => Err(LogError::Malformed { path, reason }),
+            Ok(entries) => epochs.entries = entries,
+            Err(reason) => {
+                tracing::warn!("{} is malformed ({reason}): reading epochs from batches", epochs.path.display());
+                let mut entries: Vec<(i32, i64)> = Vec::new();
+                walk(&mut |epoch, offset| {
+                    if epoch > entries.last().map_or(-1, |(latest, _)| *latest) {
+                        entries.push((epoch, offset));
+                    }
+                })?;
+                epochs.store(entries)?;
+            }
         }
+        Ok(epochs)
     }
 
     /// The newest epoch.
@@ -31,7 +48,7 @@ impl LeaderEpochs {
         self.entries.last().map(|(epoch, _)| *epoch)
     }
 
-    /// Notes that `epoch` writes from `start_offset` on; durable if that is news.
+    /// Notes that `epoch` writes from `start_offset` on.
     pub(super) fn assign(&mut self, epoch: i32, start_offset: i64) -> Result<(), LogError> {
         if epoch < 0 || self.latest().is_some_and(|latest| epoch <= latest) {
             return Ok(());
@@ -82,9 +99,20 @@ impl LeaderEpochs {
             // Writing to a string does not fail.
             let _ = writeln!(text, "{epoch} {start_offset}");
         }
-        storage::replace(&self.path, text.as_bytes(), Durability::Synced)?;
+        storage::replace(&self.path, text.as_bytes(), Durability::Relaxed)?;
         self.entries = entries;
+        self.unsynced = true;
         Ok(())
+    }
+
+    /// Brings the checkpoint to stable storage, but for its name; true if there was something to bring.
+    pub(super) fn sync(&mut self) -> Result<bool, LogError> {
+        if !self.unsynced {
+            return Ok(false);
+        }
+        storage::sync_file(&self.path)?;
+        self.unsynced = false;
+        Ok(true)
     }
 }
 
@@ -113,23 +141,43 @@ fn parse(text: &str) -> Result<Vec<(i32, i64)>, String> {
 mod tests {
     use super::*;
 
+    fn open(dir: &Path) -> Result<LeaderEpochs, LogError> {
+        LeaderEpochs::open(dir, |_| Ok(()))
+    }
+
+    #[test]
+    fn a_spoilt_checkpoint_is_made_again_from_the_batches() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("leader-epoch-checkpoint");
+        for spoilt in ["", "1\n0\n", "0\n2\n0 0\n", "0\n2\n1 0\n0 5\n", "0\n1\nx y\n"] {
+            std::fs::write(&path, spoilt).unwrap();
+            let batches = [(0, 0), (0, 3), (2, 7), (2, 9)];
+            let walk = |assign: &mut dyn FnMut(i32, i64)| {
+                batches.iter().for_each(|(epoch, offset)| assign(*epoch, *offset));
+                Ok(())
+            };
+            assert_eq!(LeaderEpochs::open(dir.path(), walk).unwrap().entries, [(0, 0), (2, 7)], "{spoilt:?}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "0\n2\n0 0\n2 7\n");
+        }
+    }
+
     #[test]
     fn epochs_survive_reopening_in_kafkas_format() {
         let dir = tempfile::tempdir().unwrap();
-        let mut epochs = LeaderEpochs::open(dir.path()).unwrap();
+        let mut epochs = open(dir.path()).unwrap();
         epochs.assign(0, 0).unwrap();
         epochs.assign(0, 5).unwrap();
         epochs.assign(3, 10).unwrap();
         let text = std::fs::read_to_string(dir.path().join("leader-epoch-checkpoint")).unwrap();
         assert_eq!(text, "0\n2\n0 0\n3 10\n");
-        let epochs = LeaderEpochs::open(dir.path()).unwrap();
+        let epochs = open(dir.path()).unwrap();
         assert_eq!(epochs.latest(), Some(3));
     }
 
     #[test]
     fn an_epoch_ends_where_the_next_begins() {
         let dir = tempfile::tempdir().unwrap();
-        let mut epochs = LeaderEpochs::open(dir.path()).unwrap();
+        let mut epochs = open(dir.path()).unwrap();
         assert_eq!(epochs.end_offset_for(0, 0), None);
         epochs.assign(2, 0).unwrap();
         epochs.assign(4, 10).unwrap();
@@ -144,7 +192,7 @@ mod tests {
     #[test]
     fn truncation_forgets_epochs_at_both_ends() {
         let dir = tempfile::tempdir().unwrap();
-        let mut epochs = LeaderEpochs::open(dir.path()).unwrap();
+        let mut epochs = open(dir.path()).unwrap();
         for (epoch, start_offset) in [(0, 0), (1, 10), (2, 20)] {
             epochs.assign(epoch, start_offset).unwrap();
         }
@@ -152,6 +200,6 @@ mod tests {
         assert_eq!(epochs.latest(), Some(1));
         epochs.truncate_start(12).unwrap();
         assert_eq!(epochs.end_offset_for(0, 15), Some((0, 12)));
-        assert_eq!(LeaderEpochs::open(dir.path()).unwrap().entries, [(1, 12)]);
+        assert_eq!(open(dir.path()).unwrap().entries, [(1, 12)]);
     }
 }

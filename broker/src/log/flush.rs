@@ -82,7 +82,8 @@ impl Log {
                 storage::sync_file(&file_path(&self.dir, segment.end_offset(), "snapshot"))?;
             }
         }
-        if self.dir_unsynced.swap(false, Ordering::AcqRel)
+        let epochs_synced = lock(&self.epochs).sync()?;
+        if (self.dir_unsynced.swap(false, Ordering::AcqRel) || epochs_synced)
             && let Err(error) = storage::sync_dir(&self.dir)
         {
             self.dir_unsynced.store(true, Ordering::Release);

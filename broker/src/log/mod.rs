@@ -67,6 +67,7 @@ pub use settings::{CleanupPolicy, LogSettings};
 use crate::region::FileRegion;
 use checkpoint::Checkpoint;
 use epochs::LeaderEpochs;
+use scan::HeaderScan;
 use segment::{Segment, lock};
 use writer::Writer;
 
@@ -172,7 +173,7 @@ impl Log {
         let loaded = recovery::load(&dir, &settings, now_ms)?;
         let active = loaded.segments[loaded.segments.len() - 1].clone();
         let log_end_offset = active.end_offset();
-        let mut epochs = LeaderEpochs::open(&dir)?;
+        let mut epochs = LeaderEpochs::open(&dir, |assign| walk_epochs(&loaded.segments, assign))?;
         epochs.truncate_end(log_end_offset)?;
         let writer = Writer {
             active,
@@ -257,6 +258,18 @@ impl Log {
         self.roll(&mut writer, self.log_end_offset(), &settings, now_ms)?;
         Ok(true)
     }
+}
+
+/// The leader epoch and base offset of every batch, from the headers.
+fn walk_epochs(segments: &[Arc<Segment>], assign: &mut dyn FnMut(i32, i64)) -> Result<(), LogError> {
+    for segment in segments {
+        let mut headers = HeaderScan::new(segment.file()?, 0, segment.size_bytes());
+        // Damage is for who reads there to report.
+        while let Ok(Some((_, header))) = headers.next() {
+            assign(header.partition_leader_epoch, header.base_offset);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
