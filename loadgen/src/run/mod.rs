@@ -120,6 +120,11 @@ pub enum RunError {
     /// The user ended the run before it had begun to send.
     #[error("interrupted before the first message")]
     InterruptedEarly,
+    /// A worker's thread cannot be had.
+    #[error(
+        "cannot start a thread: {0}; choose fewer --producers, --groups or --consumers, or raise the limit (ulimit -u)"
+    )]
+    Thread(std::io::Error),
     /// Verification needs its temporary files.
     #[error(transparent)]
     Reconcile(#[from] ReconcileError),
@@ -220,9 +225,13 @@ impl<'a> Run<'a> {
         let mut desk = Desk::new(self.plan, self.topic.partitions);
         thread::scope(|scope| {
             let consumers = self.consumer_workers(&desk)?;
-            let consumers: Vec<_> = consumers.into_iter().map(|worker| scope.spawn(|| worker.run())).collect();
             // Whatever happens from here on, the workers are told to stop, or the scope would wait for ever.
             let stopped = StopWorkers(self.control);
+            let consumers: Result<Vec<_>, _> = consumers
+                .into_iter()
+                .map(|worker| named("consumer").spawn_scoped(scope, || worker.run()).map_err(RunError::Thread))
+                .collect();
+            let consumers = consumers?;
             progress.stage(Stage::Assigning);
             self.wait_for_assignments(&consumers)?;
 
@@ -230,7 +239,11 @@ impl<'a> Run<'a> {
             let producers = self.producer_workers(&desk, start_ns)?;
             self.control.start_at(start_ns);
             self.control.end_at(start_ns + self.plan.schedule.end_ns());
-            let producers: Vec<_> = producers.into_iter().map(|worker| scope.spawn(|| worker.run())).collect();
+            let producers: Result<Vec<_>, _> = producers
+                .into_iter()
+                .map(|worker| named("producer").spawn_scoped(scope, || worker.run()).map_err(RunError::Thread))
+                .collect();
+            let producers = producers?;
             let (samples, max_oversleep_ns) = self.oversee(&mut desk, start_ns, &producers, progress)?;
             let producers: Vec<ProducerReport> = producers.into_iter().map(joined).collect();
 
@@ -443,6 +456,10 @@ impl Drop for StopWorkers<'_> {
         self.0.end_at(now_ns());
         self.0.consumers_done();
     }
+}
+
+fn named(worker: &str) -> thread::Builder {
+    thread::Builder::new().name(worker.to_owned())
 }
 
 /// The report of a worker; a worker's panic goes on in the run's thread.
