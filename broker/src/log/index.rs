@@ -16,8 +16,8 @@ use super::LogError;
 use super::storage;
 use crate::record::BatchHeader;
 
-/// Entries that are fetched at once when a search has come close.
-const LAST_STEP_ENTRIES: u64 = 256;
+/// Entries that a search reads at once.
+const PAGE_ENTRIES: u64 = 256;
 
 /// A file of `N`-byte entries.
 #[derive(Debug)]
@@ -52,21 +52,25 @@ impl<const N: usize> Table<N> {
         self.len().checked_sub(1).map(|last| self.entry(last)).transpose()
     }
 
-    /// Number of leading entries that satisfy `holds`, which must hold for a prefix only.
-    pub(super) fn partition_point(&self, holds: impl Fn(&[u8; N]) -> bool) -> Result<u64, LogError> {
+    /// The last of the leading entries that satisfy `holds`, which must hold for a prefix only. The search begins around
+    /// entry `guess`: where batches are much alike, one read finds it.
+    pub(super) fn last_where(&self, guess: u64, holds: impl Fn(&[u8; N]) -> bool) -> Result<Option<[u8; N]>, LogError> {
         let (mut low, mut high) = (0, self.len());
-        while high - low > LAST_STEP_ENTRIES {
-            let middle = low + (high - low) / 2;
-            if holds(&self.entry(middle)?) {
-                low = middle + 1;
-            } else {
-                high = middle;
+        let mut page = [[0; N]; PAGE_ENTRIES as usize];
+        let mut middle = guess;
+        // Entries below `low` hold; those from `high` on do not.
+        while low < high {
+            let start = middle.saturating_sub(PAGE_ENTRIES / 2).min(high.saturating_sub(PAGE_ENTRIES)).max(low);
+            let page = &mut page[..(high - start).min(PAGE_ENTRIES) as usize];
+            self.read(start, page.as_flattened_mut())?;
+            match page.partition_point(&holds) {
+                0 => high = start,
+                all if all == page.len() => low = start + all as u64,
+                some => return Ok(Some(page[some - 1])),
             }
+            middle = low + (high - low) / 2;
         }
-        let mut page = [[0; N]; LAST_STEP_ENTRIES as usize];
-        let page = &mut page[..(high - low) as usize];
-        self.read(low, page.as_flattened_mut())?;
-        Ok(low + page.partition_point(holds) as u64)
+        low.checked_sub(1).map(|last| self.entry(last)).transpose()
     }
 
     /// Adds an entry. Should it fail, the table is as before.
@@ -189,27 +193,34 @@ impl Indexes {
         self.times.len()
     }
 
-    /// The last entry whose offset is at most `offset`.
-    pub(super) fn up_to_offset(&self, offset: i64) -> Result<Option<OffsetEntry>, LogError> {
-        self.offset_entry_before(|entry| entry.offset <= offset)
+    /// The last entry whose offset is at most `offset`, in a segment that ends at `end_offset`.
+    pub(super) fn up_to_offset(&self, offset: i64, end_offset: i64) -> Result<Option<OffsetEntry>, LogError> {
+        let (ahead, all) = (offset - self.base_offset, end_offset - self.base_offset);
+        self.last_offset_entry_where(ahead.max(0) as u64, all.max(0) as u64, |entry| entry.offset <= offset)
     }
 
-    /// The last entry whose position is at most `position`.
-    pub(super) fn up_to_position(&self, position: u64) -> Result<Option<OffsetEntry>, LogError> {
-        self.offset_entry_before(|entry| entry.position <= position)
+    /// The last entry whose position is at most `position`, in a segment of `size_bytes`.
+    pub(super) fn up_to_position(&self, position: u64, size_bytes: u64) -> Result<Option<OffsetEntry>, LogError> {
+        self.last_offset_entry_where(position, size_bytes, |entry| entry.position <= position)
     }
 
-    fn offset_entry_before(&self, holds: impl Fn(OffsetEntry) -> bool) -> Result<Option<OffsetEntry>, LogError> {
+    /// `ahead` of `all` is how far into the segment the entry should be.
+    fn last_offset_entry_where(
+        &self,
+        ahead: u64,
+        all: u64,
+        holds: impl Fn(OffsetEntry) -> bool,
+    ) -> Result<Option<OffsetEntry>, LogError> {
         let decode = |bytes: &[u8; 8]| OffsetEntry::from_bytes(bytes, self.base_offset);
-        let point = self.offsets.partition_point(|bytes| holds(decode(bytes)))?;
-        Ok(point.checked_sub(1).map(|index| self.offsets.entry(index)).transpose()?.map(|bytes| decode(&bytes)))
+        let guess = u128::from(self.offsets.len()) * u128::from(ahead.min(all)) / u128::from(all.max(1));
+        Ok(self.offsets.last_where(guess as u64, |bytes| holds(decode(bytes)))?.map(|bytes| decode(&bytes)))
     }
 
     /// The last entry whose timestamp is below `timestamp`: everything up to its offset is older than that.
     pub(super) fn below_timestamp(&self, timestamp: i64) -> Result<Option<TimeEntry>, LogError> {
         let decode = |bytes: &[u8; 12]| TimeEntry::from_bytes(bytes, self.base_offset);
-        let point = self.times.partition_point(|bytes| decode(bytes).timestamp < timestamp)?;
-        Ok(point.checked_sub(1).map(|index| self.times.entry(index)).transpose()?.map(|bytes| decode(&bytes)))
+        let found = self.times.last_where(self.times.len() / 2, |bytes| decode(bytes).timestamp < timestamp)?;
+        Ok(found.map(|bytes| decode(&bytes)))
     }
 
     /// The last entry of the offset index.
@@ -322,5 +333,43 @@ impl IndexBuilder {
             self.last_time = entry.timestamp;
             self.times.push(entry.to_bytes(self.base_offset));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_search_finds_the_entry_wherever_it_begins(
+            mut values in vec(0..5_000u64, 0..1_500),
+            target in 0..5_001u64,
+            guess in any::<prop::sample::Index>(),
+        ) {
+            values.sort_unstable();
+            values.dedup();
+            let dir = tempfile::tempdir().unwrap();
+            let table = Table::<8>::open(&dir.path().join("index")).unwrap();
+            let entries: Vec<_> = values.iter().map(|value| value.to_be_bytes()).collect();
+            table.replace(&entries).unwrap();
+            let found = table.last_where(guess.index(2_000) as u64, |entry| u64::from_be_bytes(*entry) <= target);
+            let expected = values.iter().rfind(|value| **value <= target);
+            prop_assert_eq!(found.unwrap().map(u64::from_be_bytes), expected.copied());
+        }
+    }
+
+    #[test]
+    fn a_torn_entry_is_not_looked_at_and_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("index");
+        std::fs::write(&path, [7; 11]).unwrap();
+        let table = Table::<8>::open(&path).unwrap();
+        assert_eq!(table.len(), 1);
+        table.append([9; 8]).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), [[7; 8], [9; 8]].concat());
     }
 }

@@ -228,7 +228,7 @@ impl Segment {
 
     /// The first batch below byte `limit` whose last offset is at least `offset`.
     pub(super) fn locate(&self, offset: i64, limit: u64) -> Result<Option<(u64, BatchHeader)>, ReadError> {
-        let start = self.indexes()?.up_to_offset(offset)?.map_or(0, |entry| entry.position);
+        let start = self.indexes()?.up_to_offset(offset, self.end_offset())?.map_or(0, |entry| entry.position);
         self.find_from(start, limit, |header| header.last_offset() >= offset)
     }
 
@@ -250,7 +250,8 @@ impl Segment {
 
     /// The end of the last batch that ends at or before byte `limit`, walking from the batch at byte `start`.
     pub(super) fn last_end(&self, start: u64, limit: u64, size_bytes: u64) -> Result<u64, ReadError> {
-        let indexed = self.indexes()?.up_to_position(limit)?.map_or(start, |entry| entry.position.max(start));
+        let indexed =
+            self.indexes()?.up_to_position(limit, size_bytes)?.map_or(start, |entry| entry.position.max(start));
         let mut walk = HeaderScan::new(self.file()?, indexed, size_bytes);
         let mut end = indexed;
         while let Some((position, header)) = walk.next().map_err(|error| self.damaged(error))? {
