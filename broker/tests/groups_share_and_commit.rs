@@ -266,6 +266,30 @@ fn committed_offsets_survive_a_restart() {
     let broker = broker.restart();
     let mut client = broker.client();
     assert_eq!(committed(&mut client, "alone"), (42, "noted".to_owned()));
+    let directories =
+        broker.data_dir().read_dir().unwrap().map(|entry| entry.unwrap()).filter(|entry| entry.path().is_dir());
+    for name in directories.map(|directory| directory.file_name().into_string().unwrap()) {
+        // Kafka refuses a data directory with any other directory in it.
+        assert!(name.starts_with("__consumer_offsets-") || name.starts_with(TOPIC), "{name} is no partition");
+    }
+}
+
+#[test]
+fn offsets_go_with_their_topic_even_if_the_client_that_deleted_it_is_gone() {
+    let broker = TestBroker::start();
+    let mut client = broker.client();
+    support::create_topic(&mut client, TOPIC, 1);
+    assert_eq!(commit(&mut client, &commit_request("alone", TOPIC, 0, 5, "")), 0);
+
+    let broker = broker.restart();
+    let mut client = broker.client();
+    assert_eq!(committed(&mut client, "alone").0, 5, "the groups are loaded");
+    let mut leaving = broker.client();
+    leaving.send(4, &DeleteTopicsRequest::default().with_topic_names(vec![topic_name(TOPIC)]).with_timeout_ms(10_000));
+    drop(leaving);
+    let all = MetadataRequest::default().with_topics(None);
+    while client.call(9, &all).topics.iter().any(|topic| topic.name == Some(topic_name(TOPIC))) {}
+    assert_eq!(committed(&mut client, "alone").0, -1);
 }
 
 #[test]

@@ -1,48 +1,50 @@
 //! CreateTopics, versions 2 to 7: settings echoed from version 5 on, topic ids from version 7 on.
 //!
-//! Deviations from Kafka: there is no controller to forward to, and each topic is committed on its own, so `timeout_ms`
-//! has nothing to wait for. A `validate_only` request is answered without a topic id.
+//! Deviations from Kafka: there is no controller to forward to, so `timeout_ms` has nothing to wait for. A `validate_only` request is answered without a topic id.
 
 use std::sync::Arc;
 
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
-use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
+use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
 
 use super::errors::{ErrorWithMessage, KafkaError};
 use super::repeated::Repeated;
 use super::{Api, setting_codes};
-use crate::metadata::{Command, NewTopic, TopicMetadata};
+use crate::metadata::{Command, Committed, NewTopic, TopicMetadata};
 
-/// Creates each topic on its own; a name that is there twice is refused.
+/// Creates the topics together, each of them or not; a name that is there twice is refused.
 pub(super) async fn handle(api: &Api, version: i16, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let repeated = Repeated::among(request.topics.iter().map(|topic| &topic.name));
-    let mut results: Vec<CreatableTopicResult> = Vec::with_capacity(request.topics.len());
+    let mut asked: Vec<(TopicName, bool)> = Vec::with_capacity(request.topics.len());
+    let mut commands = Vec::with_capacity(request.topics.len());
     for topic in request.topics {
-        let name = topic.name.clone();
-        if repeated.contains(&name) {
-            // One answer, however often it was asked for.
-            if results.iter().all(|result| result.name != name) {
-                results.push(
-                    refused(ErrorWithMessage::new(KafkaError::InvalidRequest, "Duplicate topic name.")).with_name(name),
-                );
-            }
-            continue;
+        let is_repeated = repeated.contains(&topic.name);
+        // One answer, however often it was asked for.
+        if !is_repeated || asked.iter().all(|(name, _)| *name != topic.name) {
+            asked.push((topic.name.clone(), is_repeated));
         }
-        let created = create(api, topic, request.validate_only).await;
-        let result = match created {
-            Ok(topic) => accepted(api, version, &topic, request.validate_only),
-            Err(error) => refused(error),
-        };
-        results.push(result.with_name(name));
+        if !is_repeated {
+            commands.push(command(topic));
+        }
     }
-    CreateTopicsResponse::default().with_topics(results)
+    let mut outcomes = create(api, commands, request.validate_only).await.into_iter();
+    let results = asked.into_iter().map(|(name, is_repeated)| {
+        let outcome = if is_repeated {
+            Err(ErrorWithMessage::new(KafkaError::InvalidRequest, "Duplicate topic name."))
+        } else {
+            outcomes.next().unwrap_or_else(|| Err(KafkaError::UnknownServerError.into()))
+        };
+        let accepted = |topic: Arc<TopicMetadata>| accepted(api, version, &topic, request.validate_only);
+        outcome.map_or_else(refused, accepted).with_name(name)
+    });
+    CreateTopicsResponse::default().with_topics(results.collect())
 }
 
-async fn create(api: &Api, topic: CreatableTopic, validate_only: bool) -> Result<Arc<TopicMetadata>, ErrorWithMessage> {
+fn command(topic: CreatableTopic) -> Command {
     let assignments = topic.assignments.into_iter();
     let settings = topic.configs.into_iter();
-    let command = Command::CreateTopic(NewTopic {
+    Command::CreateTopic(NewTopic {
         name: topic.name.to_string(),
         partitions: topic.num_partitions,
         replication_factor: topic.replication_factor,
@@ -50,10 +52,21 @@ async fn create(api: &Api, topic: CreatableTopic, validate_only: bool) -> Result
             .map(|one| (one.partition_index, one.broker_ids.into_iter().map(i32::from).collect()))
             .collect(),
         settings: settings.map(|one| (one.name.to_string(), one.value.map(|value| value.to_string()))).collect(),
-    });
-    let committed =
-        if validate_only { api.metadata.validate(&command)? } else { api.metadata.propose(command).await? };
-    committed.topic().cloned().ok_or_else(|| KafkaError::UnknownServerError.into())
+    })
+}
+
+/// What became, or would become, of each command.
+async fn create(
+    api: &Api,
+    commands: Vec<Command>,
+    validate_only: bool,
+) -> Vec<Result<Arc<TopicMetadata>, ErrorWithMessage>> {
+    let created = |committed: Committed| committed.topic().cloned().ok_or(KafkaError::UnknownServerError.into());
+    if validate_only {
+        commands.iter().map(|command| created(api.metadata.validate(command)?)).collect()
+    } else {
+        api.metadata.propose_all(commands).await.into_iter().map(|committed| created(committed?)).collect()
+    }
 }
 
 fn accepted(api: &Api, version: i16, topic: &TopicMetadata, validate_only: bool) -> CreatableTopicResult {

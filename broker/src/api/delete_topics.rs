@@ -69,7 +69,6 @@ async fn delete(api: &Api, version: i16, asked: &DeleteTopicState) -> Result<Del
         return Err(ErrorWithMessage::new(KafkaError::InvalidTopicException, "Internal topics cannot be deleted."));
     }
     api.metadata.propose(Command::DeleteTopic { id: topic.id }).await?;
-    api.groups.on_topics_deleted(&[topic.name.to_string()]);
     Ok(DeletableTopicResult::default()
         .with_name(Some(TopicName(topic.name.to_string().into())))
         .with_topic_id(topic.id)

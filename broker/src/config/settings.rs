@@ -73,6 +73,7 @@ macro_rules! broker_settings {
 
 const COUNT: Kind = Kind::Int(1, i32::MAX);
 const TIME: Kind = Kind::Int(0, i32::MAX);
+const BUFFER: Kind = Kind::Int(-1, i32::MAX);
 const LONG_TIME: Kind = Kind::Long(1, i64::MAX);
 
 broker_settings! {
@@ -100,6 +101,17 @@ broker_settings! {
     max_connections: usize = "max.connections", Some("10000"), COUNT, common;
     /// A connection without a request for this long is closed.
     connections_max_idle_ms: u64 = "connections.max.idle.ms", Some("600000"), LONG_TIME, special;
+    /// How long a client may stop inside a request before its connection is closed. Kafka has no such limit.
+    read_stall_timeout_ms: u64 = "connections.read.stall.timeout.ms", Some("30000"), LONG_TIME, special;
+    /// How long a client may stop reading a response before its connection is closed; long, since the Java consumer may
+    /// stay away for max.poll.interval.ms. Kafka has no such limit.
+    write_stall_timeout_ms: u64 = "connections.write.stall.timeout.ms", Some("600000"), LONG_TIME, special;
+    /// How long a request goes on after its client has shut down its sending side. Kafka drops it at once.
+    half_closed_timeout_ms: u64 = "connections.half.closed.timeout.ms", Some("5000"), TIME, special;
+    /// Send buffer of a connection's socket, in bytes; -1, unlike Kafka's 100 KiB, lets the system size it.
+    socket_send_buffer_bytes: i32 = "socket.send.buffer.bytes", Some("-1"), BUFFER, special;
+    /// Receive buffer of a connection's socket, in bytes; -1, unlike Kafka's 100 KiB, lets the system size it.
+    socket_receive_buffer_bytes: i32 = "socket.receive.buffer.bytes", Some("-1"), BUFFER, special;
     /// Bytes of records in one fetch response, whatever the client asks for.
     fetch_max_bytes: usize = "fetch.max.bytes", Some("57671680"), Kind::Int(1024, i32::MAX), special;
     /// How long an empty group waits for more members before it is balanced for the first time.

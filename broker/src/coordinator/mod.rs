@@ -32,5 +32,5 @@ pub use offsets::{
     CommitOffset, CommitRequest, CommitTopic, CommittedTopic, DeletedTopic, FetchTopic, FetchedOffset, FetchedTopic,
 };
 pub use offsets_log::{OffsetsLog, OffsetsLogError};
-pub use runtime::{GroupCoordinator, StartError};
+pub use runtime::GroupCoordinator;
 pub use settings::GroupSettings;

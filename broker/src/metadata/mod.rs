@@ -61,8 +61,9 @@ pub struct MetadataOptions {
     pub broker_settings: Vec<Described>,
 }
 
-/// Called by the writer thread with each committed image before it is published and before the proposals are answered.
-pub type Listener = Box<dyn FnMut(&Arc<Image>) + Send>;
+/// Called by the writer thread with the image so far and the newly committed one, before that is published and before the
+/// proposals are answered.
+pub type Listener = Box<dyn FnMut(&Arc<Image>, &Arc<Image>) + Send>;
 
 /// The committed state and the way to change it. Shared behind an `Arc`; dropping the last one stops the writer thread.
 #[derive(Debug)]
@@ -108,14 +109,30 @@ impl Metadata {
     /// [`Metadata::image`], and the listener has followed it.
     pub async fn propose(&self, command: Command) -> Result<Committed, ProposeError> {
         let (reply, answer) = oneshot::channel();
-        self.writer.submit(Proposal { command, reply })?;
+        self.writer.submit(vec![Proposal { command, reply }]);
         answer.await.unwrap_or(Err(ProposeError::Stopped))
+    }
+
+    /// As [`Metadata::propose`], for commands that share one fsync and one new image; each is decided, and answered, on
+    /// its own. The answers are in the order of the commands.
+    pub async fn propose_all(&self, commands: Vec<Command>) -> Vec<Result<Committed, ProposeError>> {
+        let proposal = |command| {
+            let (reply, answer) = oneshot::channel();
+            (Proposal { command, reply }, answer)
+        };
+        let (proposals, waiting): (Vec<_>, Vec<_>) = commands.into_iter().map(proposal).unzip();
+        self.writer.submit(proposals);
+        let mut answers = Vec::with_capacity(waiting.len());
+        for answer in waiting {
+            answers.push(answer.await.unwrap_or(Err(ProposeError::Stopped)));
+        }
+        answers
     }
 
     /// As [`Metadata::propose`], for a thread that may wait.
     pub fn propose_blocking(&self, command: Command) -> Result<Committed, ProposeError> {
         let (reply, answer) = oneshot::channel();
-        self.writer.submit(Proposal { command, reply })?;
+        self.writer.submit(vec![Proposal { command, reply }]);
         answer.blocking_recv().unwrap_or(Err(ProposeError::Stopped))
     }
 

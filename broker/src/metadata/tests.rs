@@ -13,7 +13,7 @@ fn options(data_dir: &std::path::Path) -> MetadataOptions {
 }
 
 fn open(data_dir: &std::path::Path) -> Metadata {
-    Metadata::open(options(data_dir), Box::new(|_| ())).unwrap()
+    Metadata::open(options(data_dir), Box::new(|_, _| ())).unwrap()
 }
 
 fn create(metadata: &Metadata, name: &str) -> Arc<TopicMetadata> {
@@ -78,12 +78,30 @@ fn the_listener_has_followed_before_the_answer() {
     let dir = tempfile::tempdir().unwrap();
     let followed = Arc::new(Mutex::new(Vec::new()));
     let seen = followed.clone();
-    let listener = Box::new(move |image: &Arc<Image>| seen.lock().unwrap().push(image.topics().len()));
+    let listener = Box::new(move |_: &Arc<Image>, image: &Arc<Image>| seen.lock().unwrap().push(image.topics().len()));
     let metadata = Metadata::open(options(dir.path()), listener).unwrap();
     create(&metadata, "a");
     assert_eq!(*followed.lock().unwrap(), [1]);
     create(&metadata, "b");
     assert_eq!(*followed.lock().unwrap(), [1, 2]);
+}
+
+#[tokio::test]
+async fn commands_of_one_request_are_answered_each_and_followed_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let followed = Arc::new(Mutex::new(Vec::new()));
+    let seen = followed.clone();
+    let listener = Box::new(move |before: &Arc<Image>, after: &Arc<Image>| {
+        seen.lock().unwrap().push((before.topics().len(), after.topics().len()));
+    });
+    let metadata = Metadata::open(options(dir.path()), listener).unwrap();
+    let names = ["a", "b", "a", "c"];
+    let commands = names.map(|name| Command::CreateTopic(NewTopic::named(name))).to_vec();
+    let answers = metadata.propose_all(commands.clone()).await;
+    assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false, true]);
+    assert_eq!(*followed.lock().unwrap(), [(0, 3)]);
+    metadata.stop();
+    assert_eq!(metadata.propose_all(commands).await, vec![Err(ProposeError::Stopped); 4]);
 }
 
 #[test]

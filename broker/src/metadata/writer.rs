@@ -11,7 +11,7 @@ use super::decide::Rules;
 use super::journal::Journal;
 use super::{Command, Committed, Image, Listener, ProposeError};
 
-/// Commands that share one fsync at most; bounds the size of a frame.
+/// No more commands join an fsync that has this many, which bounds the size of a frame to these and one request's.
 const GROUP_MAX: usize = 256;
 
 /// A command and who waits for it.
@@ -23,7 +23,8 @@ pub(super) struct Proposal {
 
 #[derive(Debug)]
 enum Message {
-    Propose(Proposal),
+    /// What is to be committed together.
+    Propose(Vec<Proposal>),
     Stop,
 }
 
@@ -47,8 +48,9 @@ impl Writer {
         Ok(Writer { messages, thread: Mutex::new(Some(thread)) })
     }
 
-    pub(super) fn submit(&self, proposal: Proposal) -> Result<(), ProposeError> {
-        self.messages.send(Message::Propose(proposal)).map_err(|_| ProposeError::Stopped)
+    /// Once the thread is gone, nobody keeps the proposals, and who waits for their answers sees that.
+    pub(super) fn submit(&self, proposals: Vec<Proposal>) {
+        let _ = self.messages.send(Message::Propose(proposals));
     }
 
     /// Returns when everything that was submitted before is answered and the thread is gone.
@@ -80,11 +82,11 @@ struct Commits {
 impl Commits {
     fn run(&mut self, inbox: &Receiver<Message>) {
         while let Ok(Message::Propose(first)) = inbox.recv() {
-            let mut group = vec![first];
+            let mut group = first;
             let mut stop = false;
             while group.len() < GROUP_MAX && !stop {
                 match inbox.try_recv() {
-                    Ok(Message::Propose(proposal)) => group.push(proposal),
+                    Ok(Message::Propose(proposals)) => group.extend(proposals),
                     Ok(Message::Stop) => stop = true,
                     Err(_) => break,
                 }
@@ -121,8 +123,8 @@ impl Commits {
         if let Err(error) = &written {
             tracing::error!(%error, "the metadata journal could not be written");
         } else if !entries.is_empty() {
-            self.image = Arc::new(image);
-            (self.listener)(&self.image);
+            let before = std::mem::replace(&mut self.image, Arc::new(image));
+            (self.listener)(&before, &self.image);
             self.published.store(self.image.clone());
         }
         for (reply, answer) in answers {

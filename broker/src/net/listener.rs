@@ -37,11 +37,18 @@ impl Listener {
     /// Binds and listens. Port 0 picks a free one. Must be called on a tokio runtime.
     ///
     /// # Errors
-    /// What `bind(2)` and `listen(2)` say.
+    /// What `setsockopt(2)`, `bind(2)` and `listen(2)` say.
     pub fn bind(address: SocketAddr, settings: NetSettings) -> io::Result<Listener> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
+        // Connections inherit these. A receive buffer past 64 KiB only counts if it is set before `listen(2)`.
+        if let Some(size_bytes) = settings.send_buffer_bytes {
+            socket.set_send_buffer_size(size_bytes)?;
+        }
+        if let Some(size_bytes) = settings.receive_buffer_bytes {
+            socket.set_recv_buffer_size(size_bytes)?;
+        }
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from_std(socket.into())?;

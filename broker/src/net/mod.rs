@@ -61,6 +61,10 @@ pub struct NetSettings {
     pub max_connections: usize,
     /// `connections.max.idle.ms`: how long a connection may stay without a request.
     pub idle_timeout: Duration,
+    /// `socket.send.buffer.bytes`; `None` lets the system size it as it goes.
+    pub send_buffer_bytes: Option<usize>,
+    /// `socket.receive.buffer.bytes`; `None` lets the system size it as it goes.
+    pub receive_buffer_bytes: Option<usize>,
     /// How long a client may stop inside a frame.
     pub read_stall_timeout: Duration,
     /// How long a client may stop reading its reply. Long, since Kafka's Java consumer reads its socket only in
@@ -79,6 +83,8 @@ impl Default for NetSettings {
             max_bytes_in_flight: 256 << 20,
             max_connections: 10_000,
             idle_timeout: Duration::from_secs(600),
+            send_buffer_bytes: None,
+            receive_buffer_bytes: None,
             read_stall_timeout: Duration::from_secs(30),
             write_stall_timeout: Duration::from_secs(600),
             half_closed_timeout: Duration::from_secs(5),

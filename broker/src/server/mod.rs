@@ -13,6 +13,7 @@
 mod command_line;
 mod data_dir;
 mod descriptors;
+mod followers;
 mod offsets_log;
 mod parent;
 
@@ -35,13 +36,14 @@ use crate::background::pool::Pool;
 use crate::background::unlink::Unlinker;
 use crate::clock::Clock;
 use crate::config::{BrokerSettings, Config};
-use crate::coordinator::{self, GroupCoordinator, GroupSettings};
+use crate::coordinator::{GroupCoordinator, GroupSettings};
 use crate::metadata::{Command, JournalError, Metadata, MetadataOptions, ProposeError};
 use crate::metrics::Metrics;
 use crate::net::{Listener, NetSettings, Service};
 use crate::protocol::Request;
 use crate::topic::{Opening, Topics, TopicsOptions, find_unknown_topics};
 use data_dir::DataDir;
+use followers::Followers;
 use offsets_log::OffsetsTopic;
 
 /// A start waits this long for logs to open, so that ordinarily the first client finds all of them; a log that has much
@@ -90,9 +92,6 @@ pub enum StartError {
         /// Why not.
         source: ProposeError,
     },
-    /// The group coordinator cannot start.
-    #[error(transparent)]
-    Coordinator(#[from] coordinator::StartError),
     /// A thread cannot be had.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -199,6 +198,11 @@ fn listen(runtime: &Runtime, config: &Config) -> Result<Listener, StartError> {
         max_bytes_in_flight: settings.queued_max_request_bytes,
         max_connections: settings.max_connections,
         idle_timeout: Duration::from_millis(settings.connections_max_idle_ms),
+        send_buffer_bytes: usize::try_from(settings.socket_send_buffer_bytes).ok(),
+        receive_buffer_bytes: usize::try_from(settings.socket_receive_buffer_bytes).ok(),
+        read_stall_timeout: Duration::from_millis(settings.read_stall_timeout_ms),
+        write_stall_timeout: Duration::from_millis(settings.write_stall_timeout_ms),
+        half_closed_timeout: Duration::from_millis(settings.half_closed_timeout_ms),
         ..NetSettings::default()
     };
     Listener::bind(address, settings).map_err(failed)
@@ -209,6 +213,7 @@ struct Stored {
     metadata: Arc<Metadata>,
     topics: Arc<Topics>,
     opening: Opening,
+    followers: Arc<Followers>,
 }
 
 impl Stored {
@@ -229,8 +234,8 @@ impl Stored {
             topic_defaults: settings.topic_defaults(),
             broker_settings: settings.describe(),
         };
-        let followers = topics.clone();
-        let metadata = Arc::new(Metadata::open(options, Box::new(move |image| followers.follow(image)))?);
+        let followers = Arc::new(Followers::new(topics.clone()));
+        let metadata = Arc::new(Metadata::open(options, followers.clone().listener())?);
         let unknown = find_unknown_topics(data_dir, &metadata.image(), &unlinker)
             .map_err(|source| StartError::DataDir { path: data_dir.to_owned(), source })?;
         for found in unknown {
@@ -245,7 +250,7 @@ impl Stored {
         if left > 0 {
             tracing::info!(logs = left, "logs are still being opened");
         }
-        Ok(Stored { metadata, topics, opening })
+        Ok(Stored { metadata, topics, opening, followers })
     }
 
     /// Snapshots, flushes and marks a clean stop, unless the data goes anyway.
@@ -278,9 +283,9 @@ impl Running {
         let clock = Clock::default();
         let _on_runtime = runtime.enter();
         let offsets = OffsetsTopic { metadata: metadata.clone(), topics: topics.clone(), clock: clock.clone() };
-        let snapshots = data_dir.join("groups");
         let groups =
-            GroupCoordinator::start(group_settings(&config.settings), Arc::new(offsets), clock.clone(), &snapshots)?;
+            GroupCoordinator::start(group_settings(&config.settings), Arc::new(offsets), clock.clone(), data_dir);
+        storage.followers.host_groups(&groups);
         let api = Api::new(
             topics.clone(),
             metadata.clone(),

@@ -7,6 +7,7 @@
 //! | `topic-partition.uuid-stray` | a partition of another topic of this name, moved aside for a human |
 //! | `topic-partition.uuid-future` | Kafka's copy on its way to another disk; left alone |
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,14 @@ fn parse(file_name: &str) -> Option<(&str, i32)> {
     let (topic, index) = file_name.rsplit_once('-')?;
     let index: i32 = index.parse().ok()?;
     (index >= 0 && name(topic, index) == file_name && check_topic_name(topic).is_ok()).then_some((topic, index))
+}
+
+/// Makes directories that were created in `data_dir`, or renamed, survive a power cut: once for a topic, whatever the
+/// number of its partitions. What is inside them is either put there again from the metadata or synced by its log.
+pub(super) fn sync_names(data_dir: &Path) {
+    if let Err(error) = File::open(data_dir).and_then(|directory| directory.sync_all()) {
+        tracing::warn!(data_dir = %data_dir.display(), %error, "new and deleted partitions may not survive a power cut");
+    }
 }
 
 pub(super) fn scan(data_dir: &Path) -> io::Result<Found> {

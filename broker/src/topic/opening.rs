@@ -1,7 +1,7 @@
 //! Opening many logs, a few at a time.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -119,20 +119,27 @@ impl Opening {
 }
 
 /// Opens the logs of `tasks` on `threads` threads of their own.
-pub(super) fn in_background(tasks: Vec<Task>, threads: usize) -> Opening {
+pub(super) fn in_background(tasks: Vec<Task>, threads: usize, data_dir: &Path) -> Opening {
     let opening = Opening { left: Arc::new((Mutex::new(tasks.len()), Condvar::new())), cancelled: Arc::default() };
     let threads = threads.clamp(1, tasks.len().max(1));
     let tasks = Arc::new(Mutex::new(tasks.into_iter()));
     for _ in 0..threads {
         let (tasks, left, cancelled) = (tasks.clone(), opening.left.clone(), opening.cancelled.clone());
+        let data_dir = data_dir.to_owned();
         let work = move || {
             while let Some(task) = { tasks.lock().unwrap_or_else(PoisonError::into_inner).next() } {
                 if !cancelled.load(Ordering::SeqCst) {
                     task.run();
                 }
                 let (left, changed) = &*left;
-                *left.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+                let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+                *left -= 1;
+                let is_last = *left == 0;
+                drop(left);
                 changed.notify_all();
+                if is_last {
+                    directory::sync_names(&data_dir);
+                }
             }
         };
         thread::spawn(work);

@@ -93,7 +93,7 @@ impl Topics {
         let mut follows = self.follows.lock().unwrap_or_else(PoisonError::into_inner);
         *follows = true;
         let tasks = self.bring_in_line(image);
-        opening::in_background(tasks, self.options.opening_threads)
+        opening::in_background(tasks, self.options.opening_threads, &self.options.data_dir)
     }
 
     /// Brings the registry in line with a newly committed image: opens the partitions that are new, marks and renames
@@ -103,6 +103,7 @@ impl Topics {
         if *follows {
             let tasks = self.bring_in_line(image);
             opening::now(tasks, self.options.opening_threads);
+            directory::sync_names(&self.options.data_dir);
         }
     }
 

@@ -39,7 +39,7 @@ impl Rooms {
             broker_settings: Vec::new(),
         };
         let followers = topics.clone();
-        let metadata = Metadata::open(options, Box::new(move |image| followers.follow(image))).unwrap();
+        let metadata = Metadata::open(options, Box::new(move |_, image| followers.follow(image))).unwrap();
         for found in find_unknown_topics(data_dir, &metadata.image(), &unlinker).unwrap() {
             metadata.propose_blocking(Command::AdoptTopic(found)).unwrap();
         }

@@ -1,6 +1,7 @@
 //! A broker of the test's own, on a free port, over a directory that goes with it.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use broker::config::Config;
 use broker::server::{Broker, Handle};
@@ -37,6 +38,10 @@ impl TestBroker {
 
     pub fn client(&self) -> Client {
         Client::connect(self.address())
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        self.data_dir.path()
     }
 
     /// Stops it cleanly and starts another over the same data; the port may differ.

@@ -14,12 +14,10 @@ mod housekeeper;
 mod loader;
 mod shard;
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use thiserror::Error;
 use tokio::sync::OnceCell;
 use tokio::task::AbortHandle;
 use tracing::warn;
@@ -35,19 +33,6 @@ use super::{
     Synced,
 };
 use crate::clock::Clock;
-
-/// Why the coordinator could not start.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The directory of the snapshots could not be made.
-    #[error("cannot create {path}: {source}")]
-    SnapshotDirectory {
-        /// The directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
 
 /// The coordinator of every group: this broker hosts all partitions of `__consumer_offsets`.
 #[derive(Debug)]
@@ -88,16 +73,9 @@ impl Host {
 
 impl GroupCoordinator {
     /// Starts loading the partitions in the background and returns at once; until a group's partition is loaded, its
-    /// methods answer [`GroupError::LoadInProgress`]. Snapshots are kept in `directory`, which is created. `log` must
-    /// know whether its topic exists. To be called inside a tokio runtime.
-    pub fn start(
-        settings: GroupSettings,
-        log: Arc<dyn OffsetsLog>,
-        clock: Clock,
-        directory: &Path,
-    ) -> Result<Arc<Self>, StartError> {
-        std::fs::create_dir_all(directory)
-            .map_err(|source| StartError::SnapshotDirectory { path: directory.to_owned(), source })?;
+    /// methods answer [`GroupError::LoadInProgress`]. Snapshots are kept as files in `directory`. `log` must know
+    /// whether its topic exists. To be called inside a tokio runtime.
+    pub fn start(settings: GroupSettings, log: Arc<dyn OffsetsLog>, clock: Clock, directory: &Path) -> Arc<Self> {
         let partitions = log.topic().map_or(settings.offsets_topic_num_partitions, |(_, partitions)| partitions);
         let coordinated = Arc::new(Coordinated {
             shards: (0..partitions.max(1)).map(Shard::new).collect(),
@@ -109,7 +87,7 @@ impl GroupCoordinator {
         let loading = coordinated.clone();
         drop(tokio::task::spawn_blocking(move || loading.load()));
         let housekeeper = tokio::spawn(housekeeper::keep(coordinated.clone())).abort_handle();
-        Ok(Arc::new(Self { coordinated, housekeeper }))
+        Arc::new(Self { coordinated, housekeeper })
     }
 
     /// Joins a group, and waits until the generation begins. Dropping the future gives up the reply, not the

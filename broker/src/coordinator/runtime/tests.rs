@@ -111,7 +111,7 @@ impl Broker {
 
     fn start_loading(&self) -> Arc<GroupCoordinator> {
         let log = self.log.clone();
-        GroupCoordinator::start(self.settings.clone(), log, self.clock.clone(), self.directory.path()).unwrap()
+        GroupCoordinator::start(self.settings.clone(), log, self.clock.clone(), self.directory.path())
     }
 }
 
