@@ -97,12 +97,14 @@ impl Log {
         self.since_checkpoint_bytes.load(Ordering::Relaxed)
     }
 
-    /// Notes how far the log is written, so that a recovery after a crash of the process starts there. Without fsync.
+    /// Notes how far the log is written, so that a recovery after a crash of the process starts there, and writes out what the
+    /// indexes have gathered. Without fsync.
     pub fn checkpoint(&self) -> Result<(), LogError> {
         // A truncation must not come between taking the point and writing it.
         let _flushing = lock(&self.flushing);
         let written = {
             let writer = lock(&self.writer);
+            writer.active.indexes()?.write_out()?;
             // Taken under the same lock as the point it belongs to.
             self.since_checkpoint_bytes.store(0, Ordering::Relaxed);
             self.written(&writer.active)
@@ -148,7 +150,7 @@ impl Log {
         self.write_snapshot(&writer, end_offset)?;
         storage::sync_file(&file_path(&self.dir, end_offset, "snapshot"))?;
         let indexes = writer.active.indexes()?;
-        indexes.append_time(writer.pace.largest)?;
+        indexes.finish(writer.pace.largest)?;
         indexes.sync()?;
         let mut checkpoint = lock(&self.checkpoint);
         let end = self.written(&writer.active);

@@ -5,26 +5,43 @@
 //! - `.timeindex`: entries of (timestamp i64, relative offset i32): the largest timestamp so far, and the last offset of
 //!   the batch that brought it.
 //!
-//! A table grows by appending; the entry count is published after the entry, so readers need no lock. What lies past the
-//! count (a torn entry, Kafka's preallocated zeros) is not looked at.
+//! A table grows by appending. The newest entries, at most [`GATHERED_ENTRIES`], are in memory only: they are written
+//! in one call when so many have come together, at a checkpoint, and before the segment or the log is closed. Searches
+//! see them; the tables of a closed segment, and of a log that was closed, are whole on disk. After a crash the tables of
+//! the active segment are not trusted but made again from its batches ([`super::recovery`]), so nothing hangs on what was
+//! not written yet. What lies past the last whole entry of a file when it is opened is not looked at.
 
 use std::fs::File;
+use std::io::IoSlice;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
 
 use super::LogError;
+use super::segment::lock;
 use super::storage;
 use crate::record::BatchHeader;
 
 /// Entries that a search reads at once.
 const PAGE_ENTRIES: u64 = 256;
+/// Entries that are in memory only, at most.
+const GATHERED_ENTRIES: usize = 128;
 
-/// A file of `N`-byte entries.
+/// A file of `N`-byte entries, and the entries that are yet to be written to it.
 #[derive(Debug)]
 pub(super) struct Table<const N: usize> {
     path: PathBuf,
     file: File,
-    entries: AtomicU64,
+    /// Held for a few memory accesses, never across a system call.
+    tail: Mutex<Tail<N>>,
+}
+
+/// The end of a table. Only who appends to the log changes it.
+#[derive(Debug)]
+struct Tail<const N: usize> {
+    /// Entries in the file; they do not change any more.
+    written: u64,
+    /// The entries after those.
+    gathered: Vec<[u8; N]>,
 }
 
 impl<const N: usize> Table<N> {
@@ -32,30 +49,38 @@ impl<const N: usize> Table<N> {
     pub(super) fn open(path: &Path) -> Result<Self, LogError> {
         let file = storage::open(path)?;
         let size_bytes = file.metadata().map_err(LogError::io("stat", path))?.len();
-        Ok(Table { path: path.to_owned(), file, entries: AtomicU64::new(size_bytes / N as u64) })
+        let tail = Mutex::new(Tail { written: size_bytes / N as u64, gathered: Vec::new() });
+        Ok(Table { path: path.to_owned(), file, tail })
     }
 
     /// Number of entries.
     pub(super) fn len(&self) -> u64 {
-        self.entries.load(Ordering::Acquire)
-    }
-
-    /// Entry `index`, which must be below [`Table::len`].
-    pub(super) fn entry(&self, index: u64) -> Result<[u8; N], LogError> {
-        let mut entry = [0; N];
-        self.read(index, &mut entry)?;
-        Ok(entry)
+        let tail = lock(&self.tail);
+        tail.written + tail.gathered.len() as u64
     }
 
     /// The last entry.
     pub(super) fn last(&self) -> Result<Option<[u8; N]>, LogError> {
-        self.len().checked_sub(1).map(|last| self.entry(last)).transpose()
+        let written = {
+            let tail = lock(&self.tail);
+            if let Some(last) = tail.gathered.last() {
+                return Ok(Some(*last));
+            }
+            tail.written
+        };
+        written.checked_sub(1).map(|last| self.written_entry(last)).transpose()
     }
 
     /// The last of the leading entries that satisfy `holds`, which must hold for a prefix only. The search begins around
-    /// entry `guess`: where batches are much alike, one read finds it.
+    /// entry `guess`: where batches are much alike, one read finds it, and none where it was gathered last.
     pub(super) fn last_where(&self, guess: u64, holds: impl Fn(&[u8; N]) -> bool) -> Result<Option<[u8; N]>, LogError> {
-        let (mut low, mut high) = (0, self.len());
+        let (mut low, mut high) = {
+            let tail = lock(&self.tail);
+            match tail.gathered.partition_point(&holds) {
+                0 => (0, tail.written),
+                some => return Ok(Some(tail.gathered[some - 1])),
+            }
+        };
         let mut page = [[0; N]; PAGE_ENTRIES as usize];
         let mut middle = guess;
         // Entries below `low` hold; those from `high` on do not.
@@ -70,31 +95,53 @@ impl<const N: usize> Table<N> {
             }
             middle = low + (high - low) / 2;
         }
-        low.checked_sub(1).map(|last| self.entry(last)).transpose()
+        low.checked_sub(1).map(|last| self.written_entry(last)).transpose()
     }
 
-    /// Adds an entry. Should it fail, the table is as before.
+    /// Adds an entry. Should it fail, for want of room to write out those before it, the table is as before.
     pub(super) fn append(&self, entry: [u8; N]) -> Result<(), LogError> {
-        let len = self.len();
-        storage::write_all_at(&self.file, &mut [std::io::IoSlice::new(&entry)], len * N as u64)
+        if lock(&self.tail).gathered.len() >= GATHERED_ENTRIES {
+            self.write_out()?;
+        }
+        lock(&self.tail).gathered.push(entry);
+        Ok(())
+    }
+
+    /// Writes what was gathered. For who appends to the log alone; searches go on meanwhile.
+    pub(super) fn write_out(&self) -> Result<(), LogError> {
+        let (written, gathered) = {
+            let tail = lock(&self.tail);
+            (tail.written, tail.gathered.clone())
+        };
+        storage::write_all_at(&self.file, &mut [IoSlice::new(gathered.as_flattened())], written * N as u64)
             .map_err(LogError::io("write", &self.path))?;
-        self.entries.store(len + 1, Ordering::Release);
+        let mut tail = lock(&self.tail);
+        debug_assert_eq!((tail.written, tail.gathered.len()), (written, gathered.len()));
+        tail.written += gathered.len() as u64;
+        tail.gathered = Vec::new();
         Ok(())
     }
 
     /// Puts `entries` in place of all there were.
     pub(super) fn replace(&self, entries: &[[u8; N]]) -> Result<(), LogError> {
-        self.entries.store(0, Ordering::Release);
+        *lock(&self.tail) = Tail { written: 0, gathered: Vec::new() };
         self.file.set_len(0).map_err(LogError::io("truncate", &self.path))?;
-        storage::write_all_at(&self.file, &mut [std::io::IoSlice::new(entries.as_flattened())], 0)
+        storage::write_all_at(&self.file, &mut [IoSlice::new(entries.as_flattened())], 0)
             .map_err(LogError::io("write", &self.path))?;
-        self.entries.store(entries.len() as u64, Ordering::Release);
+        lock(&self.tail).written = entries.len() as u64;
         Ok(())
     }
 
     /// Brings the table to stable storage.
     pub(super) fn sync(&self) -> Result<(), LogError> {
         self.file.sync_data().map_err(LogError::io("fsync", &self.path))
+    }
+
+    /// Entry `index`, which must be in the file.
+    fn written_entry(&self, index: u64) -> Result<[u8; N], LogError> {
+        let mut entry = [0; N];
+        self.read(index, &mut entry)?;
+        Ok(entry)
     }
 
     fn read(&self, index: u64, entries: &mut [u8]) -> Result<(), LogError> {
@@ -244,6 +291,18 @@ impl Indexes {
         if entry.timestamp > last { self.times.append(entry.to_bytes(self.base_offset)) } else { Ok(()) }
     }
 
+    /// Writes what both tables have gathered.
+    pub(super) fn write_out(&self) -> Result<(), LogError> {
+        self.offsets.write_out()?;
+        self.times.write_out()
+    }
+
+    /// Makes the tables whole on disk, for a segment that gets no more batches: the time index ends with its `largest`.
+    pub(super) fn finish(&self, largest: TimeEntry) -> Result<(), LogError> {
+        self.append_time(largest)?;
+        self.write_out()
+    }
+
     /// Puts rebuilt tables in place.
     pub(super) fn replace(&self, offsets: &[[u8; 8]], times: &[[u8; 12]]) -> Result<(), LogError> {
         self.offsets.replace(offsets)?;
@@ -349,16 +408,25 @@ mod tests {
             mut values in vec(0..5_000u64, 0..1_500),
             target in 0..5_001u64,
             guess in any::<prop::sample::Index>(),
+            replaced in any::<prop::sample::Index>(),
         ) {
             values.sort_unstable();
             values.dedup();
             let dir = tempfile::tempdir().unwrap();
             let table = Table::<8>::open(&dir.path().join("index")).unwrap();
             let entries: Vec<_> = values.iter().map(|value| value.to_be_bytes()).collect();
-            table.replace(&entries).unwrap();
+            let (replaced, appended) = entries.split_at(replaced.index(entries.len() + 1));
+            table.replace(replaced).unwrap();
+            for entry in appended {
+                table.append(*entry).unwrap();
+            }
+            prop_assert_eq!(table.len(), entries.len() as u64);
+            prop_assert_eq!(table.last().unwrap(), entries.last().copied());
             let found = table.last_where(guess.index(2_000) as u64, |entry| u64::from_be_bytes(*entry) <= target);
             let expected = values.iter().rfind(|value| **value <= target);
             prop_assert_eq!(found.unwrap().map(u64::from_be_bytes), expected.copied());
+            table.write_out().unwrap();
+            prop_assert_eq!(std::fs::read(dir.path().join("index")).unwrap(), entries.concat());
         }
     }
 
@@ -370,6 +438,23 @@ mod tests {
         let table = Table::<8>::open(&path).unwrap();
         assert_eq!(table.len(), 1);
         table.append([9; 8]).unwrap();
+        table.write_out().unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), [[7; 8], [9; 8]].concat());
+    }
+
+    #[test]
+    fn what_a_full_disk_has_no_room_for_stays_in_memory_up_to_a_bound() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("index");
+        let table = Table::<8>::open(&path).unwrap();
+        let entry = |index: usize| (index as u64).to_be_bytes();
+        storage::faults::set_space(Some(100));
+        let kept = (0..2 * GATHERED_ENTRIES).take_while(|index| table.append(entry(*index)).is_ok()).count();
+        assert_eq!(kept, GATHERED_ENTRIES);
+        assert_eq!(table.last_where(0, |_| true).unwrap(), Some(entry(kept - 1)));
+        storage::faults::set_space(None);
+        table.append(entry(kept)).unwrap();
+        table.write_out().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), (0..=kept).map(entry).collect::<Vec<_>>().concat());
     }
 }

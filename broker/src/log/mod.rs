@@ -26,13 +26,14 @@
 //! - a segment holds offsets from its base offset up to the next one's, within `i32` of it; gaps are what compaction or
 //!   damage left;
 //! - only the active (last) segment is written, at its end, and only ever by appending; readers see whole batches;
-//! - index entries point at the start of a batch, and ascend.
+//! - index entries point at the start of a batch, and ascend; the newest ones of the active segment may be in memory only
+//!   (`index`), for after a crash its indexes are made anew.
 //!
 //! # Who may touch what
 //!
 //! Locks are taken in this order: `flushing` (fsync, truncation), `writer` (appending, rolling, retention), `epochs` or
-//! `checkpoint`, a segment's `extent`. The writer lock is held across `write(2)`; reading takes none but `extent`, which
-//! is held for a few memory accesses. Segment list and watermarks are published atomically, each after what it makes
+//! `checkpoint`, a segment's `extent`, an index's `tail`. The writer lock is held across `write(2)`; reading takes none but
+//! the last two, which are held for a few memory accesses. Segment list and watermarks are published atomically, each after what it makes
 //! visible.
 //!
 //! Never knows: tokio, the protocol, topics, the high watermark (callers pass an upper offset).

@@ -122,7 +122,7 @@ impl Segment {
     /// No more batches will come.
     pub(super) fn close(&self, largest: TimeEntry) -> Result<(), LogError> {
         self.extent().recent = VecDeque::new();
-        self.indexes()?.append_time(largest)
+        self.indexes()?.finish(largest)
     }
 
     /// The log file.

@@ -234,6 +234,37 @@ fn missing_and_nonsensical_indexes_are_rebuilt() {
 }
 
 #[test]
+fn index_entries_that_were_in_memory_when_the_process_was_killed_are_made_again() {
+    let settings = LogSettings { index_interval_bytes: 150, ..LogSettings::default() };
+    let [killed, closed] = [(), ()].map(|()| {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open_with(&dir, settings.clone());
+        for index in 0..500 {
+            append(&log, &batch_at(NOW_MS + index, 1, 60));
+        }
+        // Found in the file and in memory alike.
+        for index in 0..500 {
+            assert_eq!(log.offset_for_timestamp(NOW_MS + index, i64::MAX).unwrap().unwrap().offset, index);
+        }
+        (dir, log)
+    });
+    closed.1.close(NOW_MS).unwrap();
+    drop(killed.1);
+    let indexes = |dir: &TempDir| {
+        let paths = ["index", "timeindex"].map(|extension| files(dir.path(), extension).remove(0));
+        paths.map(|path| fs::read(path).unwrap())
+    };
+    let whole = indexes(&closed.0);
+    for (cut, whole) in indexes(&killed.0).iter().zip(&whole) {
+        assert!(cut.len() < whole.len() && whole.starts_with(cut), "written in groups");
+    }
+    let log = open_with(&killed.0, settings);
+    assert_eq!(offsets(&log, 0, 1).len(), 500);
+    log.close(NOW_MS).unwrap();
+    assert_eq!(indexes(&killed.0), whole);
+}
+
+#[test]
 fn segments_from_elsewhere_are_adopted_zeros_at_their_end_and_all() {
     let source = tempfile::tempdir().unwrap();
     let segments = crashed(&source, 30);
