@@ -62,7 +62,8 @@ Exit codes:
   0  clean: every message is accounted for
   1  anomalies: messages lost, duplicated, reordered or damaged against what the settings promise
   2  usage: an option makes no sense; nothing was sent
-  3  invalid: the generator was the bottleneck, or the run could not be judged; do not use the figures
+  3  invalid: the generator was the bottleneck (of the latency to the acknowledgement, at the 99th percentile, more than
+     half had passed before the message left), or the run could not be judged; do not use the figures
   4  assertion missed: the run is clean, and an --assert does not hold
   5  regressed, 6 inconclusive: given by comparisons
   7  target unreachable: the cluster does not answer, or the broker did not start

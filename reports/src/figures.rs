@@ -25,6 +25,7 @@ pub fn counted(n: u64, noun: &str) -> String {
 pub fn duration_ns(ns: u64) -> String {
     let ns = ns as f64;
     let (value, unit) = match ns {
+        0.0 => (0.0, "ms"),
         ns if ns < 1e3 => (ns, "ns"),
         ns if ns < 999.5e3 => (ns / 1e3, "µs"),
         ns if ns < 999.5e6 => (ns / 1e6, "ms"),
@@ -128,7 +129,7 @@ mod tests {
 
     #[test]
     fn figures_carry_three_digits_and_their_unit() {
-        assert_eq!(duration_ns(0), "0 ns");
+        assert_eq!(duration_ns(0), "0 ms");
         assert_eq!(duration_ns(3_520_000), "3.52 ms");
         assert_eq!(duration_ns(999_600), "1 ms");
         assert_eq!(duration_ns(12_340_000_000), "12.3 s");

@@ -1,7 +1,7 @@
 //! What a run is worth, in words: the findings every rendering opens with, worst first.
 
 use crate::figures::{count, counted, share};
-use crate::schema::{Anomaly, AnomalyExample, Ending, RunResult};
+use crate::schema::{Anomaly, AnomalyExample, Ending, GroupTotals, RunResult};
 
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Finding {
     pub sentence: String,
 }
 
-/// A rate counts as held when this many of a thousand due messages went through inside the window.
+/// A rate counts as held when, for a thousand messages due in the window, this many went through while it was open.
 const HELD_PER_MILLE: u64 = 999;
 
 /// The findings of a run, worst first; never empty.
@@ -103,15 +103,19 @@ fn is_verified_clean(run: &RunResult) -> bool {
 }
 
 fn rate_not_held(run: &RunResult) -> Option<String> {
-    let due = run.totals.due;
-    let consumed = run.totals.groups.iter().map(|group| group.consumed_in_window).min();
-    let through = consumed.map_or(run.totals.acked_in_window, |consumed| consumed.min(run.totals.acked_in_window));
-    if u128::from(through) * 1000 >= u128::from(due) * u128::from(HELD_PER_MILLE) {
+    let totals = &run.totals;
+    let due = totals.due;
+    // What is in flight as the window closes is no backlog as long as as much was in flight when it opened.
+    let through = |in_window: u64, during_window: u64| in_window.max(during_window.min(due));
+    let acked = through(totals.acked_in_window, totals.acked_during_window);
+    let of_group = |group: &GroupTotals| through(group.consumed_in_window, group.consumed_during_window);
+    let consumed = totals.groups.iter().map(of_group).min();
+    let fewest = consumed.map_or(acked, |consumed| consumed.min(acked));
+    if u128::from(fewest) * 1000 >= u128::from(due) * u128::from(HELD_PER_MILLE) {
         return None;
     }
-    let acked = share(run.totals.acked_in_window, due);
     let consumed = consumed.map_or(String::new(), |consumed| format!(" and {} consumed", share(consumed, due)));
-    Some(format!("{acked} of the due messages were acknowledged{consumed} inside the window."))
+    Some(format!("While the window was open, {} of what was due in it was acknowledged{consumed}.", share(acked, due)))
 }
 
 fn clean(run: &RunResult) -> String {
@@ -141,7 +145,7 @@ fn clean(run: &RunResult) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Assertion, GroupTotals, Totals, Verdict};
+    use crate::schema::{Assertion, Totals, Verdict};
 
     fn clean_run() -> RunResult {
         let group = GroupTotals { consumed: 1000, consumed_in_window: 1000, ..GroupTotals::default() };
@@ -167,6 +171,16 @@ mod tests {
         run.totals.acked_in_window = 999;
         assert_eq!(words(&run), ["CLEAN"]);
         run.totals.groups[0].consumed_in_window = 998;
+        assert_eq!(words(&run), ["RATE NOT HELD", "VERIFIED"]);
+    }
+
+    #[test]
+    fn what_is_in_flight_as_the_window_closes_is_made_up_for_by_what_was_as_it_opened() {
+        let mut run = clean_run();
+        run.totals.groups[0].consumed_in_window = 980;
+        run.totals.groups[0].consumed_during_window = 1_001;
+        assert_eq!(words(&run), ["CLEAN"]);
+        run.totals.groups[0].consumed_during_window = 990;
         assert_eq!(words(&run), ["RATE NOT HELD", "VERIFIED"]);
     }
 

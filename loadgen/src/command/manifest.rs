@@ -7,7 +7,7 @@ use reports::schema::{BrokerInfo, ClientInfo, Machine, Manifest};
 use crate::driver::rdkafka::without_secrets;
 use crate::driver::{ClusterDescription, Driver};
 use crate::plan::Plan;
-use crate::target::Target;
+use crate::target::{Target, identity};
 
 /// Collects the manifest.
 pub(super) fn collect(plan: &Plan, driver: &dyn Driver, target: &Target, cluster: &ClusterDescription) -> Manifest {
@@ -18,12 +18,19 @@ pub(super) fn collect(plan: &Plan, driver: &dyn Driver, target: &Target, cluster
         without_secrets(&all)
     };
     let name = driver.name();
+    let broker_pid = target.broker_pid();
+    let software = broker_pid.and_then(identity::software).filter(|_| target.kind != "embedded");
+    let own_version = (target.kind == "embedded").then(|| env!("CARGO_PKG_VERSION").to_owned());
     let (client, client_version) = name.split_once(' ').unwrap_or((&name, ""));
     Manifest {
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: option_env!("LOADGEN_COMMIT").map(str::to_owned),
         build_profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
-        machine: machine(),
+        machine: Machine {
+            filesystem: broker_pid.and_then(identity::data_filesystem),
+            out_filesystem: fs::canonicalize(&plan.out).ok().and_then(|out| identity::filesystem(&out)),
+            ..machine()
+        },
         client: ClientInfo {
             name: client.to_owned(),
             version: client_version.to_owned(),
@@ -31,8 +38,8 @@ pub(super) fn collect(plan: &Plan, driver: &dyn Driver, target: &Target, cluster
             consumer_settings: with_user(&properties.consumer),
         },
         broker: BrokerInfo {
-            kind: target.kind.to_owned(),
-            version: (target.kind == "embedded").then(|| env!("CARGO_PKG_VERSION").to_owned()),
+            kind: software.as_ref().map_or(target.kind, |software| &software.name).to_owned(),
+            version: own_version.or(software.and_then(|software| software.version)),
             address: target.bootstrap_servers.clone(),
             nodes: u32::try_from(cluster.brokers.len()).ok(),
             same_machine: Some(target.is_local()),
@@ -58,6 +65,6 @@ fn machine() -> Machine {
         cpu_model: cpu_model.unwrap_or("unknown").to_owned(),
         cores: std::thread::available_parallelism().map_or(0, |cores| cores.get() as u32),
         memory_bytes: limit.map_or(memory_bytes, |limit: u64| limit.min(memory_bytes)),
-        filesystem: None,
+        ..Machine::default()
     }
 }

@@ -262,10 +262,11 @@ mod tests {
         let (sender, intervals) = channel();
         let mut collector = Collector::new(0);
         let mut recorder = Recorder::new(Source::Producer(0), START, sender);
-        recorder.censored(Metric::IntendedToAck, 7);
+        (1..=7).rev().for_each(|waited| recorder.censored(Metric::IntendedToAck, waited * MS));
         recorder.finish();
         collect(&mut collector, &intervals);
         let measurements = collector.finish();
-        assert_eq!(measurements.latencies[0].1.censored(), 7);
+        let latency = &measurements.latencies[0].1;
+        assert_eq!((latency.censored(), latency.censored_from_ns()), (7, Some(MS)));
     }
 }

@@ -13,6 +13,7 @@ pub struct Latency {
     histogram: Histogram<u64>,
     non_positive: u64,
     censored: u64,
+    censored_from_ns: Option<u64>,
 }
 
 /// A quantile's value in nanoseconds.
@@ -40,7 +41,7 @@ impl Latency {
     /// An empty distribution: 180 KiB, of which the kernel provides what is touched.
     pub fn new() -> Latency {
         let histogram = Histogram::new_with_bounds(LOWEST_NS, HIGHEST_NS, DIGITS).expect("constant bounds are valid");
-        Latency { histogram, non_positive: 0, censored: 0 }
+        Latency { histogram, non_positive: 0, censored: 0, censored_from_ns: None }
     }
 
     /// Records the time between two moments.
@@ -50,9 +51,10 @@ impl Latency {
         self.histogram.saturating_record(to_ns.saturating_sub(from_ns).max(1));
     }
 
-    /// Counts messages that were due and are unfinished at the cut-off.
-    pub fn record_censored(&mut self, messages: u64) {
-        self.censored += messages;
+    /// Counts a message that was due and is unfinished at the cut-off, having waited so long.
+    pub fn record_censored(&mut self, waited_ns: u64) {
+        self.censored += 1;
+        self.censored_from_ns = Some(self.censored_from_ns.map_or(waited_ns, |least| least.min(waited_ns)));
     }
 
     /// Adds another distribution's samples to this one's.
@@ -60,6 +62,7 @@ impl Latency {
         self.histogram.add(&other.histogram).expect("all latencies have the same bounds");
         self.non_positive += other.non_positive;
         self.censored += other.censored;
+        self.censored_from_ns = self.censored_from_ns.into_iter().chain(other.censored_from_ns).min();
     }
 
     /// The value at a quantile from 0 to 1, over all samples and censored messages.
@@ -107,6 +110,11 @@ impl Latency {
     /// Messages that were due and unfinished at the cut-off.
     pub fn censored(&self) -> u64 {
         self.censored
+    }
+
+    /// The least that one of these had waited.
+    pub fn censored_from_ns(&self) -> Option<u64> {
+        self.censored_from_ns
     }
 }
 

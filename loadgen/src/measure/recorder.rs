@@ -147,9 +147,9 @@ impl Recorder {
         }
     }
 
-    /// Measured messages that were due and are unfinished at the cut-off.
-    pub fn censored(&mut self, metric: Metric, messages: u64) {
-        self.interval.phases[Phase::Measured as usize].latency(metric).record_censored(messages);
+    /// A message of the measured phase was due and is unfinished at the cut-off, having waited so long.
+    pub fn censored(&mut self, metric: Metric, waited_ns: u64) {
+        self.interval.phases[Phase::Measured as usize].latency(metric).record_censored(waited_ns);
     }
 
     /// To be called at least a few times a second, idle or not: hands the interval over once its second has passed.

@@ -185,8 +185,8 @@ impl Named {
         };
         let fewest = |of: fn(&schema::GroupTotals) -> u64| totals.groups.iter().map(of).min();
         match self {
-            Named::Throughput => per_second(totals.acked),
-            Named::Consumption => per_second(fewest(|group| group.consumed)?),
+            Named::Throughput => per_second(totals.acked_during_window),
+            Named::Consumption => per_second(fewest(|group| group.consumed_during_window)?),
             Named::AckedInWindow => share(totals.acked_in_window),
             Named::ConsumedInWindow => share(fewest(|group| group.consumed_in_window)?),
             Named::Lost => anomaly(&["lost-write", "unseen"]),

@@ -240,9 +240,14 @@ impl Plan {
         })
     }
 
-    /// Name of the consumer group with this index.
-    pub fn group_name(&self, group: u16) -> String {
+    /// Id of the consumer group with this index: no other run's.
+    pub fn group_id(&self, group: u16) -> String {
         format!("loadgen-{:016x}-{group}", self.run_id)
+    }
+
+    /// What the result calls that group.
+    pub fn group_name(&self, group: u16) -> String {
+        format!("g{group}")
     }
 
     /// What every message is made of, on a topic of so many partitions.
@@ -277,6 +282,8 @@ impl Plan {
             idempotent: self.idempotent,
             retries: number(["message.send.max.retries", "retries"], i64::MAX) > 0,
             pipelined: number(["max.in.flight.requests.per.connection", "max.in.flight"], i64::MAX) > 1,
+            key_decides: self.partitioner != PartitionerSpec::Client
+                || self.properties.get("partitioner").is_none_or(|partitioner| partitioner != "random"),
             own_topic,
             drained,
         }
@@ -477,6 +484,14 @@ mod tests {
         let plan = resolve("-b a:1,b:2").expect("valid");
         assert_eq!(plan.target, TargetSpec::Existing(Some("a:1,b:2".into())));
         assert!(matches!(resolve("-b a:1 --target embedded"), Err(PlanError::TwoTargets { .. })));
+    }
+
+    #[test]
+    fn the_clients_random_partitioner_promises_nothing_about_keys() {
+        let promises = |options: &str| resolve(options).expect("valid").promises(true, true);
+        assert!(promises("--key 10 --partitioner client").key_decides);
+        assert!(!promises("--key 10 --partitioner client -X partitioner=random").key_decides);
+        assert!(promises("--key 10 -X partitioner=random").key_decides, "the plan's own choice stands");
     }
 
     #[test]

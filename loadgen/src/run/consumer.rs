@@ -49,6 +49,8 @@ pub(super) struct ConsumerReport {
     pub(super) consumed: u64,
     /// Of these, read before the window closed.
     pub(super) consumed_in_window: u64,
+    /// Messages of the run, of any phase, read while the window was open.
+    pub(super) consumed_during_window: u64,
     pub(super) consumed_bytes: u64,
     /// By code, with how often.
     pub(super) errors: BTreeMap<i32, (ClientError, u64)>,
@@ -111,7 +113,11 @@ impl Reader<'_> {
 impl Sink for Reader<'_> {
     fn record(&mut self, record: &Incoming<'_>) {
         if self.polled_ns == 0 {
-            self.polled_ns = now_ns();
+            let now = now_ns();
+            self.polled_ns = now;
+            if let Some(recorder) = self.recorder() {
+                recorder.tick(now);
+            }
         }
         let value = record.value.unwrap_or_default();
         let sighting = self.checker.check(Consumed {
@@ -126,10 +132,13 @@ impl Sink for Reader<'_> {
         let Some(start_ns) = self.control.start_ns() else { return };
         let size_bytes = record.key.map_or(0, <[u8]>::len) + value.len();
         let phase = self.schedule.phase(stamp.intended_ns.saturating_sub(start_ns));
+        let before_end = self.polled_ns <= self.control.end_ns();
+        let in_window = before_end && self.schedule.phase(self.polled_ns.saturating_sub(start_ns)) == Phase::Measured;
+        self.report.consumed_during_window += u64::from(in_window);
         if phase == Phase::Measured {
             self.report.consumed += 1;
             self.report.consumed_bytes += size_bytes as u64;
-            self.report.consumed_in_window += u64::from(self.polled_ns <= self.control.end_ns());
+            self.report.consumed_in_window += u64::from(before_end);
         }
         let intended_ns = (stamp.clock_domain == domain()).then_some(stamp.intended_ns);
         let polled_ns = self.polled_ns;

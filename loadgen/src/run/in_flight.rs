@@ -1,5 +1,7 @@
 //! Messages handed to the client and not completed: a slab whose slot numbers travel through the client as tags.
 
+use std::collections::HashSet;
+
 /// What the worker must know again when a message completes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Pending {
@@ -47,6 +49,12 @@ impl InFlight {
         }
     }
 
+    /// The messages in flight, in no order.
+    pub(super) fn pending(&self) -> impl Iterator<Item = &Pending> {
+        let free: HashSet<usize> = self.free.iter().map(|slot| *slot as usize).collect();
+        self.slots.iter().enumerate().filter(move |(slot, _)| !free.contains(slot)).map(|(_, pending)| pending)
+    }
+
     /// Messages in flight.
     pub(super) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
@@ -66,5 +74,6 @@ mod tests {
         assert_eq!(in_flight.insert(Pending { sequence: 3, ..Pending::default() }), first);
         assert_eq!(in_flight.take(second).map(|pending| pending.sequence), Some(2));
         assert_eq!(in_flight.len(), 1);
+        assert_eq!(in_flight.pending().map(|pending| pending.sequence).collect::<Vec<_>>(), [3]);
     }
 }

@@ -165,7 +165,7 @@ fn tidy_up(plan: &Plan, admin: &dyn Admin, topic: &Topic) {
     {
         tracing::warn!("{error}");
     }
-    let groups: Vec<String> = (0..plan.groups).map(|group| plan.group_name(group)).collect();
+    let groups: Vec<String> = (0..plan.groups).map(|group| plan.group_id(group)).collect();
     if let Err(error) = admin.delete_groups(&groups) {
         tracing::warn!("{error}");
     }
@@ -284,7 +284,7 @@ impl<'a> Run<'a> {
         let mut workers = Vec::new();
         for (group, progress) in (0..).zip(&self.groups) {
             for member in 0..self.plan.consumers {
-                let name = self.plan.group_name(group);
+                let name = self.plan.group_id(group);
                 let consumer = self.driver.consumer(&name, usize::from(member), &self.topic.start_offsets)?;
                 let reader = Reader {
                     group,

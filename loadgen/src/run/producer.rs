@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::control::Control;
 use super::in_flight::{InFlight, Pending};
-use crate::clock::{now_ns, set_timer_slack_ns};
+use crate::clock::{NANOS_PER_SECOND, now_ns, set_timer_slack_ns};
 use crate::driver::{ClientError, Completion, Outgoing, Producer, ProducerStatistics, SubmitError};
 use crate::measure::{Metric, Recorder};
 use crate::message::Outcome;
@@ -61,6 +61,10 @@ pub(super) struct Books<'a> {
 pub(super) struct ProducerReport {
     /// Measured messages, acknowledged before the window closed.
     pub(super) acked_in_window: u64,
+    /// Acknowledged while the window was open, whatever their phase.
+    pub(super) acked_during_window: u64,
+    /// Messages by the second of the window that they were due in.
+    pub(super) due_by_second: Vec<u64>,
     /// Measured messages that were handed over.
     pub(super) submitted: u64,
     pub(super) measured: Settled,
@@ -109,8 +113,9 @@ impl Books<'_> {
                 self.recorder.acked(phase, pending.intended_ns, pending.actual_ns, now_ns, size_bytes);
                 self.report.measured.acked += measured;
                 self.report.acked_bytes += measured * u64::from(pending.size_bytes);
-                if now_ns <= self.window_end_ns() {
+                if now_ns <= self.control.end_ns() {
                     self.report.acked_in_window += measured;
+                    self.report.acked_during_window += u64::from(self.phase(now_ns) == Phase::Measured);
                 }
             }
             Outcome::Failed => {
@@ -128,8 +133,24 @@ impl Books<'_> {
         }
     }
 
-    fn window_end_ns(&self) -> u64 {
-        self.control.end_ns()
+    /// Notes that a message of the window is due.
+    fn due(&mut self, due_ns: u64) {
+        let into_window_ns = due_ns.saturating_sub(self.start_ns + self.schedule.warmup_ns);
+        let second = (into_window_ns / NANOS_PER_SECOND) as usize;
+        if second >= self.report.due_by_second.len() {
+            self.report.due_by_second.resize(second + 1, 0);
+        }
+        self.report.due_by_second[second] += 1;
+    }
+
+    /// Notes how long the unfinished messages of the window have waited by now.
+    fn censor(&mut self, now_ns: u64) {
+        for pending in self.in_flight.pending() {
+            if self.schedule.phase(pending.intended_ns.saturating_sub(self.start_ns)) == Phase::Measured {
+                self.recorder.censored(Metric::IntendedToAck, now_ns.saturating_sub(pending.intended_ns));
+                self.recorder.censored(Metric::ActualToAck, now_ns.saturating_sub(pending.actual_ns));
+            }
+        }
     }
 
     fn note_error(&mut self, error: ClientError) {
@@ -222,6 +243,9 @@ impl ProducerWorker<'_> {
             tag,
         };
         books.ledger.submitted();
+        if phase == Phase::Measured {
+            books.due(due_ns);
+        }
         let mut submitted = producer.submit(&message);
         let mut sent_ns = actual_ns;
         if submitted == Err(SubmitError::QueueFull) {
@@ -234,6 +258,7 @@ impl ProducerWorker<'_> {
         books.report.warmup_messages += 1 - measured;
         match submitted {
             Ok(()) => {
+                books.recorder.tick(sent_ns);
                 books.recorder.sent(phase, due_ns, sent_ns, size_bytes);
                 books.report.submitted += measured;
             }
@@ -257,7 +282,11 @@ impl ProducerWorker<'_> {
                 break;
             }
             self.books.ledger.unsent(1);
-            self.books.report.measured.unsent += u64::from(self.books.phase(due_ns) == Phase::Measured);
+            if self.books.phase(due_ns) == Phase::Measured {
+                self.books.report.measured.unsent += 1;
+                self.books.due(due_ns);
+                self.books.recorder.censored(Metric::IntendedToAck, now_ns().saturating_sub(due_ns));
+            }
         }
     }
 
@@ -267,6 +296,7 @@ impl ProducerWorker<'_> {
         producer.drain(wait, &mut |completion| {
             if arrived_ns == 0 {
                 arrived_ns = now_ns();
+                books.recorder.tick(arrived_ns);
             }
             books.settle(completion, arrived_ns);
         });
@@ -280,11 +310,8 @@ impl ProducerWorker<'_> {
             self.producer.flush(FLUSH_TURN, &mut |completion| books.settle(completion, now_ns()));
             books.hand_over(now_ns());
         }
-        let unfinished = self.books.in_flight.len() as u64;
-        if unfinished > 0 {
-            for metric in [Metric::IntendedToAck, Metric::ActualToAck] {
-                self.books.recorder.censored(metric, unfinished);
-            }
+        if self.books.in_flight.len() > 0 {
+            self.books.censor(now_ns());
             let books = &mut self.books;
             self.producer.abandon(&mut |completion| books.settle(completion, now_ns()));
         }

@@ -12,12 +12,11 @@ use crate::driver::{ClientError, ProducerStatistics};
 use crate::measure::{Latency, Metric, Quantile};
 use crate::plan::Plan;
 use crate::target::process::Usage;
-use crate::verify::{Anomaly, Example, Finding, Treatment};
+use crate::verify::{Example, Finding, Treatment};
 use crate::workload::PartitionerSpec;
 
-/// A generator whose messages left later than this at the 99th percentile, although the client had room, was itself the
-/// bottleneck.
-const LAG_LIMIT_NS: u64 = 10_000_000;
+/// A lag of the schedule up to this, at the 99th percentile, is the machine's ordinary noise.
+const LAG_NOISE_NS: u64 = 10_000_000;
 /// Share of the window for which the client's queue may be full before the lag is the cluster's doing.
 const QUEUE_FULL_SHARE: f64 = 0.01;
 
@@ -32,7 +31,7 @@ pub fn record(plan: &Plan, outcome: &Outcome) -> schema::RunResult {
             drain_ms: outcome.drain.as_millis() as u64,
             ..schema::Times::default()
         },
-        latencies: latencies(plan, outcome),
+        latencies: latencies(plan, outcome, &totals),
         series: series(plan, outcome),
         partitions: partitions(plan, outcome),
         verdict: verdict(plan, outcome),
@@ -71,6 +70,7 @@ fn totals(plan: &Plan, outcome: &Outcome) -> schema::Totals {
         submitted: sum(|report| report.submitted),
         acked,
         acked_in_window: sum(|report| report.acked_in_window),
+        acked_during_window: sum(|report| report.acked_during_window),
         failed,
         unknown,
         unsent,
@@ -86,16 +86,18 @@ fn group_totals(plan: &Plan, outcome: &Outcome, group: u16) -> schema::GroupTota
     let tally = outcome.verdict.groups.get(usize::from(group)).copied().unwrap_or_default();
     schema::GroupTotals {
         name: plan.group_name(group),
+        group_id: plan.group_id(group),
         members: u32::from(plan.consumers),
         consumed: members().map(|report| report.consumed).sum(),
         consumed_in_window: members().map(|report| report.consumed_in_window).sum(),
+        consumed_during_window: members().map(|report| report.consumed_during_window).sum(),
         consumed_bytes: members().map(|report| report.consumed_bytes).sum(),
         redelivered: tally.redelivered,
         foreign: tally.foreign,
     }
 }
 
-fn latencies(plan: &Plan, outcome: &Outcome) -> schema::Latencies {
+fn latencies(plan: &Plan, outcome: &Outcome, totals: &schema::Totals) -> schema::Latencies {
     let of = |metric| {
         let found = outcome.measurements.latencies.iter().find(|(found, _)| *found == metric);
         found.map(|(_, latency)| latency_record(latency)).unwrap_or_default()
@@ -107,7 +109,11 @@ fn latencies(plan: &Plan, outcome: &Outcome) -> schema::Latencies {
         intended_to_consumed: groups
             .map(|(group, latency)| schema::GroupLatency {
                 group: plan.group_name(group),
-                latency: latency_record(latency),
+                // What was acknowledged and never read waited for ever: how long is not known.
+                latency: schema::Latency {
+                    censored: totals.acked.saturating_sub(latency.histogram().len()),
+                    ..latency_record(latency)
+                },
             })
             .collect(),
         schedule_lag: of(Metric::IntendedToSent),
@@ -115,12 +121,21 @@ fn latencies(plan: &Plan, outcome: &Outcome) -> schema::Latencies {
 }
 
 fn latency_record(latency: &Latency) -> schema::Latency {
-    schema::Latency::from_histogram(latency.histogram(), latency.censored(), None, latency.non_positive())
+    schema::Latency::from_histogram(
+        latency.histogram(),
+        latency.censored(),
+        latency.censored_from_ns(),
+        latency.non_positive(),
+    )
 }
 
 fn series(plan: &Plan, outcome: &Outcome) -> Vec<schema::Second> {
     let warmup_seconds = plan.schedule.warmup_ns.div_ceil(NANOS_PER_SECOND);
     let measured_seconds = outcome.measured_ns.div_ceil(NANOS_PER_SECOND);
+    let due_in_second = |second: u64| {
+        let by_worker = outcome.producers.iter().filter_map(|report| report.due_by_second.get(second as usize));
+        by_worker.sum()
+    };
     let mut acked = 0;
     let mut consumed = vec![0; usize::from(plan.groups)];
     let mut series = Vec::new();
@@ -146,7 +161,7 @@ fn series(plan: &Plan, outcome: &Outcome) -> Vec<schema::Second> {
             |of: fn(&super::Sample) -> Option<Usage>| Some(of(after?)?.cpu_us().saturating_sub(of(before?)?.cpu_us()));
         series.push(schema::Second {
             second: index as u32,
-            due: due_in_second(plan, outcome, index),
+            due: due_in_second(index),
             sent: second.counters.sent,
             acked: second.counters.acked,
             acked_bytes: second.counters.acked_bytes,
@@ -161,12 +176,6 @@ fn series(plan: &Plan, outcome: &Outcome) -> Vec<schema::Second> {
     series
 }
 
-/// Messages due in a second of the window, by the rate.
-fn due_in_second(plan: &Plan, outcome: &Outcome, second: u64) -> u64 {
-    let left_ns = outcome.measured_ns.saturating_sub(second * NANOS_PER_SECOND).min(NANOS_PER_SECOND);
-    (plan.schedule.rate.as_per_second() * left_ns as f64 / NANOS_PER_SECOND as f64).round() as u64
-}
-
 fn slice_of(encoded: &[u8]) -> schema::LatencySlice {
     let decoded: Option<Histogram<u64>> = Deserializer::new().deserialize(&mut { encoded }).ok();
     decoded.map(|histogram| schema::LatencySlice::from_histogram(&histogram)).unwrap_or_default()
@@ -178,18 +187,15 @@ fn partitions(plan: &Plan, outcome: &Outcome) -> Vec<schema::PartitionTotals> {
         by_partition.sum()
     };
     let all: u64 = outcome.producers.iter().flat_map(|report| &report.acked_by_partition).sum();
-    let disorder = [Anomaly::NonmonotonicSend, Anomaly::NonmonotonicPoll];
     (0..outcome.topic.partitions)
         .map(|partition| {
-            let of_order = |finding: &&Finding| disorder.contains(&finding.anomaly);
-            let examples = outcome.verdict.findings.iter().filter(of_order).flat_map(|finding| &finding.examples);
             schema::PartitionTotals {
                 partition,
                 messages: acked(partition as usize),
                 // Round-robin is the one choice that is even by definition.
                 expected_messages: (plan.partitioner == PartitionerSpec::RoundRobin)
                     .then(|| (all as f64 / f64::from(outcome.topic.partitions)).round() as u64),
-                order_violations: examples.filter(|example| example.partition == partition).count() as u64,
+                order_violations: outcome.verdict.disorder_by_partition.get(&partition).copied().unwrap_or(0),
             }
         })
         .collect()
@@ -237,17 +243,21 @@ fn example_record(plan: &Plan, example: &Example) -> schema::AnomalyExample {
 /// Why the figures must not be used.
 fn invalid(outcome: &Outcome) -> Vec<String> {
     let mut reasons = Vec::new();
-    let lag = outcome.measurements.latencies.iter().find(|(metric, _)| *metric == Metric::IntendedToSent);
-    let lag_p99_ns = match lag.map(|(_, latency)| latency.quantile(0.99)) {
-        Some(Quantile::At(ns) | Quantile::Above(ns)) => ns,
-        Some(Quantile::Empty) | None => 0,
+    let p99_ns = |metric| {
+        let found = outcome.measurements.latencies.iter().find(|(found, _)| *found == metric);
+        match found.map(|(_, latency)| latency.quantile(0.99)) {
+            Some(Quantile::At(ns) | Quantile::Above(ns)) => ns,
+            Some(Quantile::Empty) | None => 0,
+        }
     };
     let full_ns: u64 = outcome.producers.iter().map(|report| report.queue_full_ns).sum();
     let full_share = full_ns as f64 / (outcome.measured_ns.max(1) * outcome.producers.len().max(1) as u64) as f64;
-    if lag_p99_ns > LAG_LIMIT_NS && full_share < QUEUE_FULL_SHARE {
+    let (lag_ns, ack_ns) = (p99_ns(Metric::IntendedToSent), p99_ns(Metric::IntendedToAck));
+    if is_generator_limited(lag_ns, ack_ns, full_share) {
         reasons.push(format!(
-            "GENERATOR-LIMITED: one message in a hundred left more than {:.1} ms late; add --producers, or lower --rate",
-            lag_p99_ns as f64 / 1e6
+            "GENERATOR-LIMITED: one message in a hundred left more than {} late, which is most of the latency measured; \
+             lower --rate, add --producers where cores are free, or leave the machine to the run",
+            reports::figures::duration_ns(lag_ns)
         ));
     }
     if !outcome.drained {
@@ -260,6 +270,15 @@ fn invalid(outcome: &Outcome) -> Vec<String> {
         reasons.push("NOTHING MEASURED: the run was ended during its warm-up".to_owned());
     }
     reasons
+}
+
+/// Whether the latencies speak of the generator rather than of the cluster: more than half of intended→ack's p99 had passed
+/// before the message left, and not because the client's queue was full.
+///
+/// A generator that cannot keep up falls ever further behind, and its lag becomes all of the latency. A target that takes the
+/// CPU from a generator on the same machine is slow itself: the lag stays the smaller part, and the run is a finding.
+fn is_generator_limited(lag_p99_ns: u64, ack_p99_ns: u64, queue_full_share: f64) -> bool {
+    lag_p99_ns > LAG_NOISE_NS.max(ack_p99_ns / 2) && queue_full_share < QUEUE_FULL_SHARE
 }
 
 fn generator(outcome: &Outcome) -> schema::GeneratorHealth {
@@ -322,5 +341,24 @@ fn batching(outcome: &Outcome) -> schema::Batching {
         messages_per_batch: per(total.messages, total.batches),
         bytes_per_batch: per(total.batch_bytes, total.batches),
         produce_requests_per_second: (total.requests > 0).then(|| total.requests as f64 / sent_s),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn a_starved_generator_is_told_from_a_slow_target() {
+        assert!(is_generator_limited(800 * MS, 806 * MS, 0.0), "it fell behind, and the cluster answered at once");
+        assert!(is_generator_limited(13 * MS, 20 * MS, 0.0), "p99 would read 20 ms where the cluster took 7");
+        assert!(!is_generator_limited(13 * MS, 40 * MS, 0.0), "the target was slower than the generator");
+        assert!(!is_generator_limited(9 * MS, 10 * MS, 0.0), "the machine's noise");
+        assert!(
+            !is_generator_limited(2_000 * MS, 2_100 * MS, 0.3),
+            "the client had no room: the cluster did not keep up"
+        );
     }
 }

@@ -52,6 +52,9 @@ fn a_run_without_faults_is_clean_and_accounts_for_every_message() {
     assert_eq!(result.totals.groups[0].consumed, 400);
     assert_eq!(result.partitions.iter().map(|partition| partition.messages).sum::<u64>(), 450);
     assert_eq!(result.latencies.intended_to_ack.count, 400);
+    assert_eq!(result.series.iter().map(|second| second.due).collect::<Vec<_>>(), [400]);
+    assert_eq!(result.totals.groups[0].name, "g0");
+    assert!(result.totals.groups[0].group_id.starts_with("loadgen-"));
     assert_eq!(result.latencies.intended_to_consumed[0].latency.count, 400);
 }
 
@@ -83,6 +86,12 @@ fn each_fault_is_named_and_ends_in_the_exit_code_for_anomalies() {
 }
 
 #[test]
+fn what_was_acknowledged_and_never_read_is_censored() {
+    let result = run_with(&[(100, Fault::Lose)], "");
+    assert_eq!(result.latencies.intended_to_consumed[0].latency.censored, 1);
+}
+
+#[test]
 fn duplicates_are_only_counted_where_retries_are_not_idempotent() {
     let result = run_with(&[(100, Fault::Duplicate)], "--idempotent false");
     assert!(result.verdict.anomalies.iter().any(|anomaly| anomaly.name == "duplicate" && !anomaly.failing));
@@ -94,7 +103,9 @@ fn a_failed_message_and_an_unanswered_one_are_counted_and_promise_nothing() {
     let result = run_with(&[(100, Fault::Fail), (200, Fault::Unanswered)], "");
     assert_eq!((result.totals.failed, result.totals.unknown, result.totals.acked), (1, 1, 398));
     assert_eq!(exit_of(&result), Exit::Clean, "{:?}", result.verdict);
-    assert_eq!(result.latencies.intended_to_ack.censored, 1);
+    let ack = &result.latencies.intended_to_ack;
+    // It was due in the middle of the run, and waited out the drain's 300 ms.
+    assert!(ack.censored == 1 && ack.censored_from_ns >= Some(300_000_000), "{:?}", ack.censored_from_ns);
 }
 
 #[test]
@@ -110,6 +121,8 @@ fn what_never_found_room_is_unsent() {
     let result = run_with(&[(300, Fault::QueueFull(u32::MAX))], "");
     assert_eq!(result.totals.due, 400);
     assert_eq!((result.totals.acked, result.totals.failed, result.totals.unsent), (250, 1, 149));
+    assert_eq!(result.latencies.intended_to_ack.censored, 149);
+    assert_eq!(result.series.iter().map(|second| second.due).sum::<u64>(), 400);
 }
 
 #[test]

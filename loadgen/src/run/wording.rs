@@ -37,6 +37,9 @@ pub(super) fn promised(promises: &Promises) -> Vec<String> {
         (false, true, false) => "retries without idempotence: duplicates are only counted",
         (false, true, true) => "retries without idempotence: duplicates and changes of order are only counted",
     });
+    if !promises.key_decides {
+        sentences.push("partitioner=random: one key in several partitions is only counted");
+    }
     sentences.push(if promises.own_topic {
         "a topic of the run's own: every offset belongs to a message of the run"
     } else {

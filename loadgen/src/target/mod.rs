@@ -8,6 +8,7 @@
 
 mod child;
 pub mod embedded;
+pub mod identity;
 mod kafka;
 mod listener;
 pub mod process;

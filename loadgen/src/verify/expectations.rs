@@ -24,6 +24,8 @@ pub struct Promises {
     pub retries: bool,
     /// `max.in.flight.requests.per.connection` above 1.
     pub pipelined: bool,
+    /// Whether a key decides its message's partition; not so with librdkafka's `partitioner=random`.
+    pub key_decides: bool,
     /// Whether the run made the topic, so that nobody else writes to it and its offsets have no gaps.
     pub own_topic: bool,
     /// Whether the run read on until the end offsets; cut short, unseen messages are only counted.
@@ -50,6 +52,7 @@ impl Expectations {
     ///
     /// - `acks=0` promises nothing about arrival: lost and unseen messages are counted.
     /// - Retries without idempotence may write a message twice; with several requests in flight also out of order.
+    /// - Where the key does not decide the partition, one key may be in several.
     /// - In a topic that others may write to, foreign messages are counted, and so are gaps between offsets, which
     ///   compaction and transactions leave.
     /// - A run that was cut short has unseen messages.
@@ -64,6 +67,9 @@ impl Expectations {
             if promises.pipelined {
                 expectations.allow(Anomaly::NonmonotonicSend);
             }
+        }
+        if !promises.key_decides {
+            expectations.allow(Anomaly::WrongPartition);
         }
         if !promises.own_topic {
             expectations.allow(Anomaly::Foreign);
@@ -80,9 +86,8 @@ impl Expectations {
         Expectations { treatments: [Treatment::Fails; Anomaly::ALL.len()] }
     }
 
-    /// From now on the anomaly is only counted: for settings that [`Promises`] do not know, such as
-    /// `partitioner=random`.
-    pub fn allow(&mut self, anomaly: Anomaly) {
+    /// From now on the anomaly is only counted.
+    fn allow(&mut self, anomaly: Anomaly) {
         self.treatments[anomaly as usize] = Treatment::Counted;
     }
 
@@ -96,8 +101,15 @@ impl Expectations {
 mod tests {
     use super::*;
 
-    const SAFEST: Promises =
-        Promises { acks: Acks::All, idempotent: true, retries: true, pipelined: true, own_topic: true, drained: true };
+    const SAFEST: Promises = Promises {
+        acks: Acks::All,
+        idempotent: true,
+        retries: true,
+        pipelined: true,
+        key_decides: true,
+        own_topic: true,
+        drained: true,
+    };
 
     fn allowed(promises: Promises) -> Vec<Anomaly> {
         let expectations = Expectations::of(&promises);
@@ -116,6 +128,7 @@ mod tests {
         assert_eq!(allowed(Promises { idempotent: false, ..SAFEST }), [Duplicate, NonmonotonicSend]);
         assert_eq!(allowed(Promises { idempotent: false, pipelined: false, ..SAFEST }), [Duplicate]);
         assert_eq!(allowed(Promises { idempotent: false, retries: false, ..SAFEST }), []);
+        assert_eq!(allowed(Promises { key_decides: false, ..SAFEST }), [WrongPartition]);
         assert_eq!(allowed(Promises { own_topic: false, ..SAFEST }), [PollSkip, Foreign]);
         assert_eq!(allowed(Promises { drained: false, ..SAFEST }), [Unseen]);
     }

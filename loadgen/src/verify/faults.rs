@@ -388,6 +388,14 @@ proptest! {
     }
 }
 
+#[test]
+fn a_message_without_an_offset_of_its_own_is_cleared_by_one_that_was_acknowledged_elsewhere() {
+    // A seed under which the lie is read before the message whose place it takes, which was never acknowledged.
+    let history = Fault::ReadOffsetLie.inject(12_310_499_502_220_431_784).expect("the fault fits");
+    let verdict = history.verdict(IN_MEMORY);
+    assert_eq!(verdict.finding(Anomaly::InconsistentOffsets).map(|finding| finding.count), Some(1));
+}
+
 /// A history of one producer, one partition, one group and one member: four messages, acknowledged at 10 to 13.
 fn four(reads: &[(u64, i64)]) -> Verdict {
     let shape = RunShape { run_id: RUN_ID, producers: 1, partitions: 1, groups: 1, client_chooses: false };

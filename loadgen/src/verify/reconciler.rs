@@ -15,7 +15,7 @@
 //! only when both are in; such cases are kept aside until the end.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::RunShape;
 use super::evidence::{CheckerEvidence, Evidence, Lane, LaneRun, LedgerEvidence};
@@ -156,7 +156,8 @@ impl Reconciler {
         let mut producers = ProducerTally::default();
         self.producers.iter().for_each(|tally| producers += *tally);
         let groups = self.groups.iter().map(|group| group.tally).collect();
-        Ok(Verdict { producers, groups, findings: self.findings.judge(expectations) })
+        let disorder_by_partition = std::mem::take(&mut self.findings.disorder);
+        Ok(Verdict { producers, groups, findings: self.findings.judge(expectations), disorder_by_partition })
     }
 
     fn accept_ledger(&mut self, evidence: LedgerEvidence) -> Result<(), ReconcileError> {
@@ -354,7 +355,13 @@ impl Reconciler {
 
     /// Judges what was kept aside: messages at other offsets than acknowledged, and out of order.
     fn judge_exceptions(&mut self, group: usize) {
-        let displaced = std::mem::take(&mut self.groups[group].displaced);
+        let mut displaced = std::mem::take(&mut self.groups[group].displaced);
+        // Of two messages at one offset, one that was acknowledged elsewhere clears the other.
+        let intruders = displaced.values().filter(|displaced| displaced.acked.is_some());
+        let intruded: HashSet<(i32, i64)> = intruders.map(|intruder| (intruder.partition, intruder.offset)).collect();
+        displaced.retain(|_, displaced| {
+            displaced.acked.is_some() || !intruded.contains(&(displaced.partition, displaced.offset))
+        });
         for ((lane, sequence), Displaced { partition, offset, acked }) in displaced {
             let example = self.example(lane, group, sequence, partition, Some(offset));
             let expected_partition = acked.map(|(expected, _)| expected).filter(|expected| *expected != partition);

@@ -1,5 +1,6 @@
 //! What the verification found.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::AddAssign;
 
@@ -134,6 +135,8 @@ pub struct Finding {
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     kinds: [(u64, Vec<Example>); Anomaly::ALL.len()],
+    /// Messages out of order, by partition.
+    pub(super) disorder: BTreeMap<i32, u64>,
 }
 
 impl Findings {
@@ -146,6 +149,9 @@ impl Findings {
         if examples.len() < Self::EXAMPLES {
             examples.push(example);
         }
+        if matches!(anomaly, Anomaly::NonmonotonicSend | Anomaly::NonmonotonicPoll) {
+            *self.disorder.entry(example.partition).or_default() += count;
+        }
     }
 
     pub(super) fn merge(&mut self, other: Findings) {
@@ -153,6 +159,9 @@ impl Findings {
             *total += more;
             examples.extend(others);
             examples.truncate(Self::EXAMPLES);
+        }
+        for (partition, count) in other.disorder {
+            *self.disorder.entry(partition).or_default() += count;
         }
     }
 
@@ -246,6 +255,8 @@ pub struct Verdict {
     pub groups: Vec<GroupTally>,
     /// What was found, gravest first; empty where there was nothing.
     pub findings: Vec<Finding>,
+    /// Messages out of order (nonmonotonic-send and nonmonotonic-poll) by partition; others have none.
+    pub disorder_by_partition: BTreeMap<i32, u64>,
 }
 
 impl Verdict {
@@ -279,12 +290,14 @@ mod tests {
         let (mut findings, mut more) = (Findings::default(), Findings::default());
         for offset in 0..8 {
             findings.note(Anomaly::Corrupt, 1, Example { offset: Some(offset), ..Example::default() });
+            more.note(Anomaly::NonmonotonicPoll, 3, Example { partition: offset as i32 % 2, ..Example::default() });
             more.note(Anomaly::Corrupt, 2, Example { offset: Some(100 + offset), ..Example::default() });
         }
         findings.merge(more);
+        assert_eq!(findings.disorder, [(0, 12), (1, 12)].into());
         let expectations = Expectations::strict();
         let judged = findings.judge(&expectations);
-        assert_eq!((judged.len(), judged[0].count, judged[0].examples.len()), (1, 24, 10));
+        assert_eq!((judged.len(), judged[0].count, judged[0].examples.len()), (2, 24, 10));
         assert_eq!(judged[0].examples[8].offset, Some(100));
     }
 

@@ -95,9 +95,9 @@ impl FromStr for SizeSpec {
 impl fmt::Display for SizeSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SizeSpec::Fixed(size) => write!(f, "{size}"),
-            SizeSpec::Uniform { low, high } => write!(f, "uniform:{low}..{high}"),
-            SizeSpec::LogNormal { median, sigma, max } => write!(f, "lognormal:{median}:{sigma}:{max}"),
+            SizeSpec::Fixed(size) => f.write_str(&Quantity::show_bytes(*size as u64)),
+            SizeSpec::Uniform { low, high } => write!(f, "uniform:{low}B..{high}B"),
+            SizeSpec::LogNormal { median, sigma, max } => write!(f, "lognormal:{median}B:{sigma}:{max}B"),
         }
     }
 }
@@ -217,9 +217,10 @@ mod tests {
 
     #[test]
     fn sizes_are_read_and_shown_as_they_are_given() {
-        for text in ["100", "uniform:100..2000", "lognormal:1024:0.5:65536"] {
+        for text in ["100 B", "1 KiB", "uniform:100B..2000B", "lognormal:1024B:0.5:65536B"] {
             assert_eq!(text.parse::<SizeSpec>().unwrap().to_string(), text);
         }
+        assert_eq!("0".parse::<SizeSpec>().unwrap().to_string(), "0 B");
         assert_eq!("1KiB".parse(), Ok(SizeSpec::Fixed(1024)));
         let log_normal = SizeSpec::LogNormal { median: 2000, sigma: 1.0, max: LOG_NORMAL_MAX_BYTES };
         assert_eq!("lognormal:2kB:1".parse(), Ok(log_normal));

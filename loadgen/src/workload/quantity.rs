@@ -45,6 +45,16 @@ impl Quantity {
         whole(text, &units, "size, such as 100, 1KiB or 1.5MB")
     }
 
+    /// The size with the largest binary unit that loses nothing: `1 KiB`, `100 B`.
+    pub fn show_bytes(bytes: u64) -> String {
+        let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+        let exact = |(shift, _): &(u32, &str)| bytes > 0 && bytes.trailing_zeros() >= *shift;
+        units
+            .into_iter()
+            .find(exact)
+            .map_or_else(|| format!("{bytes} B"), |(shift, unit)| format!("{} {unit}", bytes >> shift))
+    }
+
     /// A duration in nanoseconds: digits with a suffix `ns`, `us`, `ms`, `s`, `m`, `h`; bare digits are seconds.
     pub fn duration_ns(text: &str) -> Result<u64, QuantityError> {
         let units = [

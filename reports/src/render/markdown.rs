@@ -53,9 +53,9 @@ fn figures(text: &mut String, run: &RunResult) {
     let totals = &run.totals;
     let mut rows = vec![
         ("acknowledged", format!("{} of {} due", count(totals.acked), count(totals.due))),
-        ("in the window", share(totals.acked_in_window, totals.due)),
+        ("before the window closed", share(totals.acked_in_window, totals.due)),
     ];
-    if let Some(rate) = per_second(totals.acked_in_window, run.times.measured_ms) {
+    if let Some(rate) = per_second(totals.acked_during_window, run.times.measured_ms) {
         rows.push(("rate", format!("{} messages/s", number(rate))));
     }
     if let Some(volume) = per_second(totals.acked_bytes, run.times.measured_ms) {

@@ -10,7 +10,7 @@ pub use markdown::markdown;
 pub use terminal::{Colour, terminal};
 
 use crate::figures::{count, counted, duration_ms, duration_us};
-use crate::schema::{Latency, Plan, RunResult};
+use crate::schema::{BrokerInfo, Latency, Plan, RunResult};
 use crate::statistics::{Distribution, Quantile};
 
 /// The percentiles every rendering shows, and the maximum after them.
@@ -84,6 +84,20 @@ fn load_in_words(plan: &Plan) -> String {
         ms => format!("after {} of warm-up", duration_ms(ms)),
     };
     format!("{} messages/s {length}, {warmup}", crate::figures::number(plan.rate_per_second))
+}
+
+/// `100 B each`, or where they come from.
+fn messages_in_words(plan: &Plan) -> String {
+    match &plan.payload_file {
+        Some(path) => format!("lines of {path}"),
+        None => format!("{} each", plan.size),
+    }
+}
+
+/// `Apache Kafka 4.3.1 at 127.0.0.1:9092`.
+fn broker_in_words(broker: &BrokerInfo) -> String {
+    let version = broker.version.as_deref().map_or(String::new(), |version| format!(" {version}"));
+    format!("{}{version} at {}", broker.kind, broker.address)
 }
 
 /// `acks all, linger 5 ms, compression none, idempotent`.

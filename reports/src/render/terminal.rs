@@ -4,11 +4,14 @@
 
 use std::io::IsTerminal;
 
-use super::{GROUPS_APART, QUANTILES, anomaly_in_words, client_in_words, latency_rows, load_in_words};
+use super::{
+    GROUPS_APART, QUANTILES, anomaly_in_words, broker_in_words, client_in_words, latency_rows, load_in_words,
+    messages_in_words,
+};
 use crate::figures::{bytes, bytes_f64, count, duration_ns, duration_us, number, share};
 use crate::judgement::{Tone, findings, is_invalid, place};
 use crate::schema::{ProcessUse, RunResult};
-use crate::statistics::{omission_gap, per_second};
+use crate::statistics::{Distribution, omission_gap, per_second};
 
 /// Columns a line has at most.
 const COLUMNS: usize = 100;
@@ -133,13 +136,17 @@ fn asked(screen: &mut Screen, run: &RunResult) {
     let plan = &run.plan;
     screen.row(
         "asked",
-        &format!("{}; {} each, key {}, partitioner {}", load_in_words(plan), plan.size, plan.key, plan.partitioner),
+        &format!(
+            "{}; {}, key {}, partitioner {}",
+            load_in_words(plan),
+            messages_in_words(plan),
+            plan.key,
+            plan.partitioner
+        ),
     );
-    let broker = &run.manifest.broker;
-    let version = broker.version.as_deref().map_or(String::new(), |version| format!(" {version}"));
     let to = format!(
-        "{}{version}, topic {} of {} partitions; {}",
-        broker.kind,
+        "{}, topic {} of {} partitions; {}",
+        broker_in_words(&run.manifest.broker),
         plan.topic,
         plan.partitions,
         client_in_words(plan)
@@ -171,11 +178,11 @@ fn latencies(screen: &mut Screen, run: &RunResult) {
 
 fn throughput(screen: &mut Screen, run: &RunResult) {
     let totals = &run.totals;
-    let rate = per_second(totals.acked_in_window, run.times.measured_ms).map_or("–".to_owned(), number);
+    let rate = per_second(totals.acked_during_window, run.times.measured_ms).map_or("–".to_owned(), number);
     let volume = per_second(totals.acked_bytes, run.times.measured_ms).map_or("–".to_owned(), bytes_f64);
     let in_window = share(totals.acked_in_window, totals.due);
     let mut text = format!("{rate} messages/s, {volume}/s; ");
-    text += &format!("{} of {} due ({in_window} in the window)", count(totals.acked), count(totals.due));
+    text += &format!("{} of {} due, {in_window} before the window closed", count(totals.acked), count(totals.due));
     for (number, what) in [(totals.failed, "failed"), (totals.unknown, "unknown"), (totals.unsent, "unsent")] {
         if number > 0 {
             text += &format!(", {} {what}", count(number));
@@ -184,7 +191,7 @@ fn throughput(screen: &mut Screen, run: &RunResult) {
     screen.row("acked", &text);
     for group in totals.groups.iter().take(GROUPS_APART) {
         let in_window = share(group.consumed_in_window, totals.due);
-        let mut text = format!("{} by {} ({in_window} in the window)", count(group.consumed), group.name);
+        let mut text = format!("{} by {}, {in_window} before the window closed", count(group.consumed), group.name);
         for (number, what) in [(group.redelivered, "redelivered"), (group.foreign, "foreign")] {
             if number > 0 {
                 text += &format!(", {} {what}", count(number));
@@ -219,7 +226,10 @@ fn resources(screen: &mut Screen, run: &RunResult) {
         ns => format!("queue full for {}", duration_ns(ns)),
     };
     let (lag, quantum) = (duration_ns(health.max_schedule_lag_ns), duration_ns(health.pacing_quantum_ns));
-    let mut text = format!("at most {lag} behind schedule, {queue}, quantum {quantum}");
+    let p99 = Distribution::of(&run.latencies.schedule_lag)
+        .quantile(0.99)
+        .map_or(String::new(), |p99| format!("p99 {p99}, "));
+    let mut text = format!("behind schedule {p99}at most {lag}; {queue}; quantum {quantum}");
     if let Some(cpu_share) = health.cpu_share {
         text += &format!(", {} % of the CPU", number(cpu_share * 100.0));
     }

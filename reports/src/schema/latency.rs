@@ -28,7 +28,7 @@ pub struct Latencies {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GroupLatency {
-    /// The group's id.
+    /// The group's name.
     pub group: String,
     /// Its latency.
     pub latency: Latency,

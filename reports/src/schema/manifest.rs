@@ -36,8 +36,10 @@ pub struct Machine {
     pub cores: u32,
     /// Memory of the machine (or of the control group, where that is less).
     pub memory_bytes: u64,
-    /// File system of the broker's data directory, where it is on this machine.
+    /// File system of the broker's data directory, where the broker is on this machine and holds a segment open.
     pub filesystem: Option<String>,
+    /// File system of the directory that the result was written to.
+    pub out_filesystem: Option<String>,
 }
 
 /// The Kafka client library and its settings.
@@ -58,7 +60,7 @@ pub struct ClientInfo {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BrokerInfo {
-    /// `embedded`, `Apache Kafka`, `unknown`, …
+    /// `embedded`, `Apache Kafka`, another program's name, or `existing cluster` where its process cannot be seen.
     pub kind: String,
     /// Its version, where known.
     pub version: Option<String>,

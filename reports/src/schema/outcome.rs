@@ -28,8 +28,12 @@ pub struct Totals {
     pub submitted: u64,
     /// Acknowledged, whenever that was.
     pub acked: u64,
-    /// Acknowledged before the window closed (plus the grace the plan allows).
+    /// Of the messages due, those acknowledged before the window closed. The last few milliseconds' messages are in flight
+    /// then, and missing here even where the cluster keeps up.
     pub acked_in_window: u64,
+    /// Acknowledgements that arrived while the window was open, of the warm-up's messages too: the throughput. Where the
+    /// cluster keeps up, what is in flight as the window opens makes up for what is in flight as it closes.
+    pub acked_during_window: u64,
     /// Certainly not written.
     pub failed: u64,
     /// Perhaps written, perhaps not.
@@ -48,14 +52,18 @@ pub struct Totals {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GroupTotals {
-    /// The group's id.
+    /// `g0`, `g1`, …: what it is called everywhere in the result.
     pub name: String,
+    /// The group's id in the cluster.
+    pub group_id: String,
     /// Its members.
     pub members: u32,
     /// Messages of the window that it read.
     pub consumed: u64,
-    /// Of these, read before the window closed (plus the grace the plan allows).
+    /// Of these, read before the window closed.
     pub consumed_in_window: u64,
+    /// Messages of the run that it read while the window was open, those of the warm-up too.
+    pub consumed_during_window: u64,
     /// Bytes of keys, values and headers, after decompression.
     pub consumed_bytes: u64,
     /// Legitimately delivered again (from the offset committed at an assignment).
@@ -74,7 +82,7 @@ pub struct PartitionTotals {
     pub messages: u64,
     /// Messages the plan's partitioner was to put there; `null` where the choice was the client's.
     pub expected_messages: Option<u64>,
-    /// Messages read out of the order they were sent in, by any group.
+    /// Messages that stood, or were read, out of the order they were sent in; counted once for each observer.
     pub order_violations: u64,
 }
 

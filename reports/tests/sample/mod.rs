@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const SECONDS: u32 = 30;
 const RATE: u64 = 100_000;
-const GROUPS: [&str; 2] = ["loadgen-1", "loadgen-2"];
+const GROUPS: [&str; 2] = ["g0", "g1"];
 
 /// A clean run; the broker stalled for a moment in second 12.
 pub fn clean() -> RunResult {
@@ -70,6 +70,7 @@ pub fn clean() -> RunResult {
             submitted: messages,
             acked: messages,
             acked_in_window: messages - 412,
+            acked_during_window: messages - 3,
             acked_bytes: messages * 100,
             warmup_messages: 500_000,
             groups: GROUPS
@@ -78,6 +79,7 @@ pub fn clean() -> RunResult {
                     members: 2,
                     consumed: messages,
                     consumed_in_window: messages - 640,
+                    consumed_during_window: messages + 12,
                     consumed_bytes: messages * 100,
                     ..GroupTotals::default()
                 })
@@ -213,13 +215,14 @@ pub fn cut_short() -> RunResult {
     let messages = 850_000;
     (run.totals.due, run.totals.submitted, run.totals.acked, run.totals.acked_in_window) =
         (messages, messages, messages - 120, messages - 400);
+    run.totals.acked_during_window = messages - 110;
     run.totals.unknown = 120;
     run.totals.acked_bytes = run.totals.acked * 100;
     run.verdict.checked = run.totals.acked * 2;
-    run.totals
-        .groups
-        .iter_mut()
-        .for_each(|group| (group.consumed, group.consumed_in_window) = (messages - 120, messages - 500));
+    run.totals.groups.iter_mut().for_each(|group| {
+        (group.consumed, group.consumed_in_window) = (messages - 120, messages - 500);
+        group.consumed_during_window = messages - 130;
+    });
     run.latencies.intended_to_ack.censored = 120;
     run.latencies.intended_to_ack.censored_from_ns = Some(400_000_000);
     run
@@ -232,7 +235,7 @@ pub fn invalid() -> RunResult {
     run.generator.max_schedule_lag_ns = 1_900_000_000;
     run.generator.queue_full_ns = 4_200_000_000;
     run.generator.cpu_share = Some(0.97);
-    run.totals.acked_in_window = 2_790_000;
+    (run.totals.acked_in_window, run.totals.acked_during_window) = (2_790_000, 2_791_000);
     run.exit = ExitStatus { code: 2, name: "invalid".into() };
     run
 }
@@ -306,6 +309,7 @@ fn manifest() -> Manifest {
             cores: 2,
             memory_bytes: 8 << 30,
             filesystem: Some("ext4".into()),
+            out_filesystem: Some("xfs".into()),
         },
         client: ClientInfo {
             name: "librdkafka".into(),

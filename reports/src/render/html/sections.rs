@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Page, Text};
 use crate::figures::{bytes, bytes_f64, count, counted, duration_ms, duration_ns, duration_us, number, share};
 use crate::judgement::place;
-use crate::render::{QUANTILES, client_in_words, latency_rows, load_in_words};
+use crate::render::{QUANTILES, client_in_words, latency_rows, load_in_words, messages_in_words};
 use crate::schema::{ProcessUse, RunResult};
 use crate::statistics::{Distribution, omission_gap, per_second};
 
@@ -43,13 +43,17 @@ impl Page {
         let ack = Distribution::of(&run.latencies.intended_to_ack);
         let consumed = Distribution::merged(run.latencies.intended_to_consumed.iter().map(|group| &group.latency));
         let totals = &run.totals;
-        let rate = per_second(totals.acked_in_window, run.times.measured_ms).map(number);
+        let rate = per_second(totals.acked_during_window, run.times.measured_ms).map(number);
         let volume = per_second(totals.acked_bytes, run.times.measured_ms).map(|n| format!("{}/s", bytes_f64(n)));
         let broker = run.resources.broker.as_ref();
         let cpu = broker.and_then(|broker| broker.cpu_us_per_million_messages).map(duration_us);
         let tiles = [
             ("messages/s acknowledged", rate, format!("of {} asked for", number(run.plan.rate_per_second))),
-            ("acknowledged in the window", Some(share(totals.acked_in_window, totals.due)), volume.unwrap_or_default()),
+            (
+                "acknowledged before the window closed",
+                Some(share(totals.acked_in_window, totals.due)),
+                volume.unwrap_or_default(),
+            ),
             ("p99 intended → ack", quantile(&ack, 0.99), half(quantile(&ack, 0.5))),
             ("p99 intended → consumed", quantile(&consumed, 0.99), half(quantile(&consumed, 0.5))),
             ("broker CPU, a million messages", cpu, "user and kernel".to_owned()),
@@ -141,7 +145,7 @@ impl Page {
             self.put(format_args!(
                 "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Consumer groups\">\n<table class=\"stacked\">\n<thead><tr>\
                  <th scope=\"col\">consumer group</th><th scope=\"col\">members</th><th scope=\"col\">consumed</th>\
-                 <th scope=\"col\">in the window</th><th scope=\"col\">redelivered</th><th scope=\"col\">foreign</th></tr></thead>\n\
+                 <th scope=\"col\">before the window closed</th><th scope=\"col\">redelivered</th><th scope=\"col\">foreign</th></tr></thead>\n\
                  <tbody>\n"
             ));
             for group in &totals.groups {
@@ -201,7 +205,7 @@ impl Page {
             ("load", load_in_words(plan)),
             ("target", plan.target.clone()),
             ("topic", format!("{} ({topic_origin}), {} partitions", plan.topic, plan.partitions)),
-            ("message size", plan.size.clone()),
+            ("messages", messages_in_words(plan)),
             ("key", plan.key.clone()),
             ("partitioner", plan.partitioner.clone()),
             ("producers", plan.producers.to_string()),
@@ -282,7 +286,9 @@ impl Page {
         ];
         let lag = Distribution::of(&run.latencies.schedule_lag).quantile(0.99);
         rows.extend(lag.map(|p99| ("behind schedule, p99", p99.to_string())));
-        rows.extend(machine.filesystem.clone().map(|filesystem| ("file system", filesystem)));
+        rows.extend(machine.filesystem.clone().map(|filesystem| ("file system of the broker", filesystem)));
+        let out = machine.out_filesystem.clone();
+        rows.extend(out.map(|filesystem| ("file system of the result", filesystem)));
         rows.extend(health.cpu_share.map(|cpu| ("generator's share of the CPU", format!("{} %", number(cpu * 100.0)))));
         rows.extend(health.clock_jitter_ns.map(|ns| ("clock jitter, at most", duration_ns(ns))));
         self.definitions(rows.iter().map(|(name, text)| (*name, text.as_str())));
@@ -310,8 +316,8 @@ impl Page {
                 ("actual → ack", "what a tool that waits for its own replies would show"),
                 ("intended → consumed", "until the poll of the consumer group that returned the message"),
                 (
-                    "in the window",
-                    "finished before the measured window closed; the rest is waited for, and still verified",
+                    "before the window closed",
+                    "due in the measured window and finished before it closed; the rest, at least what was in flight then, is waited for and verified",
                 ),
                 ("percentiles", "from one histogram merged over all workers (HdrHistogram), never averaged"),
                 ("verified", "every message's identity, order, partition and checksum, in every group"),
