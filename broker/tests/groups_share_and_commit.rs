@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
@@ -272,6 +274,37 @@ fn committed_offsets_survive_a_restart() {
         // Kafka refuses a data directory with any other directory in it.
         assert!(name.starts_with("__consumer_offsets-") || name.starts_with(TOPIC), "{name} is no partition");
     }
+}
+
+#[test]
+fn the_offsets_log_is_cut_below_its_snapshot_and_nothing_is_forgotten() {
+    let settings = [
+        ("offsets.topic.num.partitions", "1"),
+        ("offsets.topic.segment.bytes", "1048576"),
+        ("log.retention.check.interval.ms", "20"),
+    ];
+    let broker = TestBroker::start_with(&settings);
+    let mut client = broker.client();
+    support::create_topic(&mut client, TOPIC, 1);
+    assert_eq!(commit(&mut client, &commit_request("first", TOPIC, 0, 1, "")), 0);
+    let note = "n".repeat(4096);
+    for offset in 0..300 {
+        assert_eq!(commit(&mut client, &commit_request("alone", TOPIC, 0, offset, &note)), 0);
+    }
+    let first_segment = broker.data_dir().join("__consumer_offsets-0/00000000000000000000.log");
+    assert!(first_segment.exists());
+
+    // The snapshot of a clean stop stands for all of the log.
+    let broker = broker.restart();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while first_segment.exists() {
+        assert!(Instant::now() < deadline, "retention has not taken the first segment away");
+        std::thread::yield_now();
+    }
+    let broker = broker.restart();
+    let mut client = broker.client();
+    assert_eq!(committed(&mut client, "alone"), (299, note));
+    assert_eq!(committed(&mut client, "first").0, 1);
 }
 
 #[test]

@@ -132,6 +132,9 @@ broker_settings! {
     offsets_topic_num_partitions: i32 = "offsets.topic.num.partitions", Some("50"), Kind::Int(1, 10_000), special;
     /// Replicas of __consumer_offsets.
     offsets_topic_replication_factor: i32 = "offsets.topic.replication.factor", Some("1"), Kind::Int(1, 1), special;
+    /// Size at which a segment of __consumer_offsets is closed, in bytes, when the topic is created.
+    offsets_topic_segment_bytes: i32 =
+        "offsets.topic.segment.bytes", Some("104857600"), Kind::Int(1 << 20, i32::MAX), special;
     /// How often segments that retention has reached are looked for.
     log_retention_check_interval_ms: u64 = "log.retention.check.interval.ms", Some("300000"), LONG_TIME, special;
     /// How often it is noted how far each log is written, which bounds recovery.

@@ -28,6 +28,10 @@ pub trait OffsetsLog: Send + Sync + 'static {
     /// First offset that can be read.
     fn start_offset(&self, partition: i32) -> Result<i64, OffsetsLogError>;
 
+    /// Lets whole segments below `offset` go, now or later; whoever calls it has what they say on stable storage. What
+    /// the log itself has below `offset` is made durable first, so that no crash takes its end back behind that.
+    fn delete_before(&self, partition: i32, offset: i64) -> Result<(), OffsetsLogError>;
+
     /// Offset of the next record to be appended.
     fn end_offset(&self, partition: i32) -> Result<i64, OffsetsLogError>;
 }

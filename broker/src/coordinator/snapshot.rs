@@ -7,8 +7,11 @@
 //! ```
 //!
 //! Integers are big-endian; keys and values are those of the log ([`super::records`]). `offset` is that of the first
-//! record which is not in the image. The file is replaced by a rename. It is a cache: one that is damaged, of another
-//! topic or ahead of its log (which lost its tail in a power cut) is dropped, and the log is read from its start.
+//! record which is not in the image. The file is replaced by a rename, and on stable storage when that is done.
+//!
+//! As long as the log reaches back to its first record, a snapshot is a cache: one that is damaged, of another topic or
+//! ahead of its log (which lost its tail in a power cut) is dropped, and the log is read from its start. Once segments
+//! that it stands for are gone, it is all there is of them, and one that cannot be used is kept aside for a person.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -135,14 +138,23 @@ pub fn read(directory: &Path, of: SnapshotOf) -> Result<Option<(Image, i64)>, Sn
     }
 }
 
-/// Puts a snapshot in place of the one before. Not to be called for one partition from two threads at once.
+/// Puts a snapshot in place of the one before, durably. Not to be called for one partition from two threads at once.
 pub fn replace(directory: &Path, partition: i32, bytes: &[u8]) -> io::Result<()> {
     let path = path(directory, partition);
     let fresh = path.with_extension("fresh");
     let mut file = File::create(&fresh)?;
     file.write_all(bytes)?;
     file.sync_data()?;
-    fs::rename(&fresh, &path)
+    fs::rename(&fresh, &path)?;
+    File::open(directory)?.sync_all()
+}
+
+/// Keeps a snapshot that cannot be used under another name; returns which.
+pub fn put_aside(directory: &Path, partition: i32) -> io::Result<PathBuf> {
+    let path = path(directory, partition);
+    let aside = path.with_extension("snapshot.rot");
+    fs::rename(&path, &aside)?;
+    Ok(aside)
 }
 
 /// Drops a snapshot that cannot be used.

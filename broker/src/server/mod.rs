@@ -282,7 +282,12 @@ impl Running {
         let Stored { metadata, topics, .. } = storage;
         let clock = Clock::default();
         let _on_runtime = runtime.enter();
-        let offsets = OffsetsTopic { metadata: metadata.clone(), topics: topics.clone(), clock: clock.clone() };
+        let offsets = OffsetsTopic {
+            metadata: metadata.clone(),
+            topics: topics.clone(),
+            clock: clock.clone(),
+            segment_bytes: config.settings.offsets_topic_segment_bytes,
+        };
         let groups =
             GroupCoordinator::start(group_settings(&config.settings), Arc::new(offsets), clock.clone(), data_dir);
         storage.followers.host_groups(&groups);

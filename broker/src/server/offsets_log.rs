@@ -14,8 +14,6 @@ use crate::metadata::{Command, Metadata, NewTopic, ProposeError, Refusal};
 use crate::topic::{Isolation, Partition, PartitionError, Topics};
 
 const NAME: &str = "__consumer_offsets";
-/// Kafka's `offsets.topic.segment.bytes`: small, since the topic is read when a coordinator loads.
-const SEGMENT_BYTES: &str = "104857600";
 
 /// The topic that groups keep their state in.
 #[derive(Debug)]
@@ -23,6 +21,8 @@ pub(super) struct OffsetsTopic {
     pub(super) metadata: Arc<Metadata>,
     pub(super) topics: Arc<Topics>,
     pub(super) clock: Clock,
+    /// `segment.bytes` of the topic when it is created.
+    pub(super) segment_bytes: i32,
 }
 
 impl OffsetsTopic {
@@ -46,7 +46,7 @@ impl OffsetsLog for OffsetsTopic {
             let topic = NewTopic::named(NAME)
                 .partitions(partitions)
                 .setting("cleanup.policy", "compact")
-                .setting("segment.bytes", SEGMENT_BYTES);
+                .setting("segment.bytes", &self.segment_bytes.to_string());
             match self.metadata.propose(Command::CreateTopic(topic)).await {
                 // Another request was faster.
                 Ok(_) | Err(ProposeError::Refused(Refusal::TopicExists { .. })) => Ok(()),
@@ -80,6 +80,19 @@ impl OffsetsLog for OffsetsTopic {
 
     fn start_offset(&self, partition: i32) -> Result<i64, OffsetsLogError> {
         self.partition(partition)?.log_start_offset().map_err(|error| refused(partition, error))
+    }
+
+    fn delete_before(&self, partition: i32, offset: i64) -> Result<(), OffsetsLogError> {
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| OffsetsLogError::Failed(error);
+        let held = self.partition(partition)?;
+        let log = held.log().map_err(|error| refused(partition, error))?;
+        // A log of one segment has nothing to let go.
+        if log.segment_count() > 1 && log.log_start_offset() < offset {
+            log.flush_to(offset).map_err(|error| failed(error.into()))?;
+            // The next round of retention takes the segments away.
+            log.delete_before(offset).map_err(|error| failed(error.into()))?;
+        }
+        Ok(())
     }
 
     fn end_offset(&self, partition: i32) -> Result<i64, OffsetsLogError> {

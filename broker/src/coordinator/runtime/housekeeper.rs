@@ -150,15 +150,17 @@ impl Coordinated {
 fn write_snapshot(host: &Host, directory: &Path, shard: &Shard) {
     let Some((topic_id, _)) = host.log.topic() else { return };
     let _writing = shard.snapshot_writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let bytes = {
+    let (bytes, next_offset) = {
         let mut state = shard.lock();
         let of = SnapshotOf { topic_id, partition: shard.partition };
         let bytes = snapshot::encode(of, state.next_offset, &state.image);
         state.records_in_snapshot = state.image.record_count();
         state.records_since_snapshot = 0;
-        bytes
+        (bytes, state.next_offset)
     };
     if let Err(error) = snapshot::replace(directory, shard.partition, &bytes) {
         warn!(partition = shard.partition, %error, "cannot write a snapshot; the next start reads more of the log");
+    } else if let Err(error) = host.log.delete_before(shard.partition, next_offset) {
+        warn!(partition = shard.partition, %error, "what a snapshot stands for stays in the log for now");
     }
 }

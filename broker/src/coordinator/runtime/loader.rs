@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use thiserror::Error;
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::Host;
 use crate::coordinator::image::Image;
@@ -78,7 +78,7 @@ pub fn load(host: &Host, directory: &Path, of: SnapshotOf, stop: &AtomicBool) ->
     let partition = of.partition;
     let end = host.log.end_offset(partition)?;
     let start = host.log.start_offset(partition)?;
-    let (mut image, offset) = usable_snapshot(directory, of, end).unwrap_or((Image::default(), start));
+    let (mut image, offset) = usable_snapshot(directory, of, start, end).unwrap_or((Image::default(), start));
     let records_in_snapshot = image.record_count();
     let from = offset.max(start);
     let mut next_offset = from;
@@ -96,16 +96,28 @@ pub fn load(host: &Host, directory: &Path, of: SnapshotOf, stop: &AtomicBool) ->
     Ok(Loaded { image, next_offset, records_in_snapshot, records_since_snapshot })
 }
 
-fn usable_snapshot(directory: &Path, of: SnapshotOf, end: i64) -> Option<(Image, i64)> {
+fn usable_snapshot(directory: &Path, of: SnapshotOf, start: i64, end: i64) -> Option<(Image, i64)> {
     let reason = match snapshot::read(directory, of) {
         Ok(None) => return None,
         Ok(Some((image, offset))) if offset <= end => return Some((image, offset)),
         Ok(Some((_, offset))) => format!("it is of offset {offset}, the log ends at {end}"),
         Err(error) => error.to_string(),
     };
-    warn!(partition = of.partition, reason, "reading the whole partition of __consumer_offsets: snapshot dropped");
-    if let Err(error) = snapshot::remove(directory, of.partition) {
-        warn!(partition = of.partition, %error, "cannot remove a snapshot");
+    let partition = of.partition;
+    if start > 0 {
+        let aside = snapshot::put_aside(directory, partition);
+        error!(
+            partition,
+            reason,
+            start,
+            ?aside,
+            "what groups said before the start of the log is lost with its snapshot"
+        );
+    } else {
+        warn!(partition, reason, "reading the whole partition of __consumer_offsets: snapshot dropped");
+        if let Err(error) = snapshot::remove(directory, partition) {
+            warn!(partition, %error, "cannot remove a snapshot");
+        }
     }
     None
 }

@@ -6,6 +6,10 @@
 //! group's replies come in the order of its log. Nothing is ever awaited under it. A heartbeat takes that one lock,
 //! allocates nothing, and only moves a deadline, which nobody need be told of.
 //!
+//! A shard's log is read once, from its [snapshot](super::snapshot) on, so nothing below the newest snapshot is needed:
+//! when that is on stable storage, whole segments below it may go. Without a cleaner, this is what bounds
+//! `__consumer_offsets`: by two segments and what is between two snapshots, in each partition.
+//!
 //! One task, the [`housekeeper`], sleeps until the earliest deadline of all shards ([`alarm`]); blocking threads load
 //! the shards ([`loader`]), write snapshots and expire offsets.
 

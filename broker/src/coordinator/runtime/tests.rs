@@ -22,6 +22,8 @@ struct MemoryLog {
     appends: AtomicUsize,
     is_broken: AtomicBool,
     is_opening: AtomicBool,
+    /// Whether what may go does.
+    is_deleting: AtomicBool,
 }
 
 impl MemoryLog {
@@ -74,8 +76,18 @@ impl OffsetsLog for MemoryLog {
         Ok(log.0.iter().filter(is_wanted).take(2).flatten().copied().collect())
     }
 
-    fn start_offset(&self, _partition: i32) -> Result<i64, OffsetsLogError> {
-        Ok(0)
+    fn start_offset(&self, partition: i32) -> Result<i64, OffsetsLogError> {
+        let log = self.partition(partition)?;
+        let first = log.0.first().map(|batch| BatchHeader::parse(batch).unwrap().base_offset);
+        Ok(if self.is_deleting.load(Ordering::SeqCst) { first.unwrap_or(log.1) } else { 0 })
+    }
+
+    fn delete_before(&self, partition: i32, offset: i64) -> Result<(), OffsetsLogError> {
+        if self.is_deleting.load(Ordering::SeqCst) {
+            let is_above = |batch: &Bytes| BatchHeader::parse(batch).unwrap().last_offset() >= offset;
+            self.partition(partition)?.0.retain(is_above);
+        }
+        Ok(())
     }
 
     fn end_offset(&self, partition: i32) -> Result<i64, OffsetsLogError> {
@@ -267,6 +279,46 @@ async fn a_snapshot_ahead_of_a_log_that_lost_its_tail_is_dropped() {
     after.commit_offsets(commit("g", None, 9)).await.unwrap();
     drop(after);
     assert_eq!(committed(&*broker.start().await, "g"), Some(9));
+}
+
+#[tokio::test]
+async fn what_a_snapshot_stands_for_leaves_the_log_and_is_not_missed() {
+    let broker = Broker::new();
+    broker.log.is_deleting.store(true, Ordering::SeqCst);
+    let before = broker.start().await;
+    let partition = before.shard_of("g").partition;
+    for offset in 1..=3 {
+        before.commit_offsets(commit("g", None, offset)).await.unwrap();
+    }
+    before.shutdown().await;
+    assert_eq!(broker.log.start_offset(partition).unwrap(), 3);
+
+    let after = broker.start().await;
+    assert_eq!(committed(&after, "g"), Some(3));
+    after.commit_offsets(commit("g", None, 9)).await.unwrap();
+    drop(after);
+    assert_eq!(committed(&*broker.start().await, "g"), Some(9), "the snapshot, and the log after it");
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_that_the_log_cannot_replace_is_kept_aside() {
+    let broker = Broker::new();
+    broker.log.is_deleting.store(true, Ordering::SeqCst);
+    let before = broker.start().await;
+    let partition = before.shard_of("g").partition;
+    before.commit_offsets(commit("g", None, 1)).await.unwrap();
+    before.shutdown().await;
+    let path = crate::coordinator::snapshot::path(broker.directory.path(), partition);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[10] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+
+    let after = broker.start().await;
+    assert_eq!(committed(&after, "g"), None);
+    assert_eq!(std::fs::read(path.with_extension("snapshot.rot")).unwrap(), bytes);
+    after.commit_offsets(commit("g", None, 2)).await.unwrap();
+    drop(after);
+    assert_eq!(committed(&*broker.start().await, "g"), Some(2));
 }
 
 #[tokio::test]
