@@ -204,7 +204,9 @@ impl Partition {
     /// Lets consumers read below `offset`; the high watermark never goes back. For a follower's or a replicated
     /// leader's use: a single replica's follows its appends.
     pub fn set_high_watermark(&self, offset: i64) {
-        self.advance_high_watermark(offset, usize::MAX);
+        if self.high_watermark.fetch_max(offset, Ordering::SeqCst) < offset {
+            self.purgatory.credit(ENOUGH);
+        }
     }
 
     /// The epoch that this leader writes into batches.
@@ -242,9 +244,9 @@ impl Partition {
         self.is_deleted() || self.high_watermark() != seen_high_watermark
     }
 
+    /// Publishes an append. Of two that come here in the other order than the log took them, both count.
     pub(super) fn advance_high_watermark(&self, offset: i64, appended_bytes: usize) {
-        if self.high_watermark.fetch_max(offset, Ordering::SeqCst) < offset {
-            self.purgatory.credit(i64::try_from(appended_bytes).unwrap_or(ENOUGH).min(ENOUGH));
-        }
+        self.high_watermark.fetch_max(offset, Ordering::SeqCst);
+        self.purgatory.credit(i64::try_from(appended_bytes).unwrap_or(ENOUGH).min(ENOUGH));
     }
 }

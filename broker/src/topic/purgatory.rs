@@ -171,6 +171,16 @@ mod tests {
     }
 
     #[test]
+    fn appends_that_publish_in_another_order_than_they_were_made_add_up_too() {
+        let partition = partition();
+        let mut wait = Wait::new(100);
+        wait.register(&partition, 0);
+        partition.advance_high_watermark(2, 60);
+        partition.advance_high_watermark(1, 40);
+        assert_eq!((partition.high_watermark(), is_woken(&wait)), (2, true));
+    }
+
+    #[test]
     fn an_append_between_the_read_and_the_registration_wakes() {
         let partition = partition();
         partition.advance_high_watermark(1, 10);
