@@ -75,7 +75,7 @@ impl Log {
             segment.end_offset() > flushed_offset && (segment.base_offset < target.segment || target.position > 0)
         };
         for segment in segments.iter().filter(unflushed) {
-            segment.file()?.sync_data().map_err(LogError::io("fsync", segment.path("log")))?;
+            storage::sync_data(segment.file()?).map_err(LogError::io("fsync", segment.path("log")))?;
             if segment.base_offset < target.segment {
                 // A closed segment is not looked at again by a recovery: its indexes must be whole.
                 segment.indexes()?.sync()?;

@@ -61,6 +61,13 @@ pub(super) fn truncate(file: &File, size_bytes: u64) -> io::Result<()> {
     file.set_len(size_bytes)
 }
 
+/// Brings a file's bytes to stable storage.
+pub(super) fn sync_data(file: &File) -> io::Result<()> {
+    #[cfg(test)]
+    faults::sync()?;
+    file.sync_data()
+}
+
 /// Makes names created in, renamed in or removed from `dir` survive a power cut.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), LogError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(LogError::io("fsync", dir))
@@ -129,6 +136,7 @@ pub(super) mod faults {
     thread_local! {
         static SPACE_BYTES: Cell<Option<usize>> = const { Cell::new(None) };
         static TRUNCATE_FAILS: Cell<bool> = const { Cell::new(false) };
+        static SYNC_FAILS: Cell<bool> = const { Cell::new(false) };
     }
 
     /// From now on the disk has room for so many bytes; `None` for any number.
@@ -139,6 +147,11 @@ pub(super) mod faults {
     /// From now on cutting a file fails.
     pub(in crate::log) fn set_truncate_fails(fails: bool) {
         TRUNCATE_FAILS.set(fails);
+    }
+
+    /// From now on bringing a segment to stable storage fails.
+    pub(in crate::log) fn set_sync_fails(fails: bool) {
+        SYNC_FAILS.set(fails);
     }
 
     /// The part of `slices` that still has room, as `pwritev` writes short before it fails.
@@ -162,5 +175,9 @@ pub(super) mod faults {
 
     pub(super) fn truncate() -> io::Result<()> {
         if TRUNCATE_FAILS.get() { Err(rustix::io::Errno::IO.into()) } else { Ok(()) }
+    }
+
+    pub(super) fn sync() -> io::Result<()> {
+        if SYNC_FAILS.get() { Err(rustix::io::Errno::IO.into()) } else { Ok(()) }
     }
 }

@@ -7,6 +7,7 @@ use super::*;
 use crate::record::BatchBuilder;
 
 mod crash;
+mod failures;
 mod model;
 mod semantics;
 
@@ -34,6 +35,11 @@ fn batch_at(timestamp: i64, records: usize, value_bytes: usize) -> Bytes {
 
 fn batch(records: usize, value_bytes: usize) -> Bytes {
     batch_at(NOW_MS, records, value_bytes)
+}
+
+/// A batch of one record from idempotent producer 7.
+fn produced(sequence: i32, epoch: i16) -> Bytes {
+    BatchBuilder::new().producer(7, epoch, sequence).record(NOW_MS, None, Some(b"v")).build()
 }
 
 fn append(log: &Log, batch: &[u8]) -> Appended {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::index::Pace;
-use super::producers::Producers;
+use super::producers::{Producers, SentBatch};
 use super::segment::{Segment, file_path, lock};
 use super::storage::{self, Durability};
 use super::{AppendError, Appended, Log, LogError, LogSettings, Origin};
@@ -73,19 +73,12 @@ impl Log {
         let settings = self.settings.load();
         let mut batches = validate(records, origin, &settings, now_ms)?;
         let mut writer = lock(&self.writer);
+        writer.refuse_if_stopped()?;
         if origin == Origin::Client {
             for batch in batches.iter().filter(|batch| batch.header.has_producer_id()) {
                 if let Some(sent) = writer.producers.check(&batch.header)? {
-                    let stamped = settings.timestamp_type == TimestampType::LogAppendTime;
-                    return Ok(Appended {
-                        base_offset: sent.base_offset(),
-                        last_offset: sent.last_offset,
-                        max_timestamp: sent.timestamp,
-                        log_append_time_ms: stamped.then_some(sent.timestamp),
-                        log_start_offset: self.log_start_offset(),
-                        size_bytes: 0,
-                        duplicate: true,
-                    });
+                    drop(writer);
+                    return self.repeated(sent, &settings);
                 }
             }
         }
@@ -110,6 +103,7 @@ impl Log {
         let settings = self.settings.load();
         let mut prepared = Prepared { batches: Vec::new(), size_bytes: records.len(), log_append_time_ms: None };
         let mut writer = lock(&self.writer);
+        writer.refuse_if_stopped()?;
         let mut expected = self.log_end_offset();
         for batch in batches(records) {
             let batch = batch.map_err(AppendError::Corrupt)?;
@@ -137,7 +131,6 @@ impl Log {
         settings: &LogSettings,
         now_ms: i64,
     ) -> Result<Flush, AppendError> {
-        writer.refuse_if_stopped()?;
         self.start_writing().map_err(disk_full)?;
         if prepared.size_bytes as u64 > u64::from(settings.segment_bytes) {
             let (size_bytes, segment_bytes) = (prepared.size_bytes, settings.segment_bytes);
@@ -230,6 +223,24 @@ impl Log {
     pub(super) fn write_snapshot(&self, writer: &Writer, offset: i64) -> Result<(), LogError> {
         let path = file_path(&self.dir, offset, "snapshot");
         storage::replace(&path, &writer.producers.to_snapshot(), Durability::Relaxed)
+    }
+
+    /// Reports an append that was made before. Where appends are flushed before they are acknowledged, so is this one:
+    /// what was sent first may be waiting for its fsync still, or have failed in it.
+    fn repeated(&self, sent: SentBatch, settings: &LogSettings) -> Result<Appended, AppendError> {
+        if settings.flush_messages.is_some() {
+            self.sync_to(sent.last_offset + 1)?;
+        }
+        let stamped = settings.timestamp_type == TimestampType::LogAppendTime;
+        Ok(Appended {
+            base_offset: sent.base_offset(),
+            last_offset: sent.last_offset,
+            max_timestamp: sent.timestamp,
+            log_append_time_ms: stamped.then_some(sent.timestamp),
+            log_start_offset: self.log_start_offset(),
+            size_bytes: 0,
+            duplicate: true,
+        })
     }
 
     /// Flushes, if that is due, and reports.

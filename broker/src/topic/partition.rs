@@ -154,9 +154,8 @@ impl Partition {
     fn append_from(&self, origin: Origin, records: &[u8], now_ms: i64) -> Result<Appended, PartitionError> {
         let log = self.log()?;
         let appended = log.append_as_leader(records, origin, self.leader_epoch.load(Ordering::Acquire), now_ms)?;
-        if !appended.duplicate {
-            self.advance_high_watermark(appended.last_offset + 1, appended.size_bytes);
-        }
+        // A duplicate may overtake the append that it repeats; it adds no bytes.
+        self.advance_high_watermark(appended.last_offset + 1, appended.size_bytes);
         Ok(appended)
     }
 

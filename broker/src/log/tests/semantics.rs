@@ -148,10 +148,6 @@ fn log_append_time_is_the_brokers_and_the_crc_holds() {
     assert!(batch.records(1_000).unwrap().iter().all(|record| record.unwrap().timestamp == NOW_MS));
 }
 
-fn produced(sequence: i32, epoch: i16) -> Bytes {
-    BatchBuilder::new().producer(7, epoch, sequence).record(NOW_MS, None, Some(b"v")).build()
-}
-
 #[test]
 fn an_idempotent_producers_repetition_gets_the_original_offsets_also_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
