@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::LogError;
+use super::scan::HeaderScan;
 use super::segment::lock;
 use super::storage;
 use crate::record::BatchHeader;
@@ -218,10 +219,16 @@ impl Indexes {
         Ok(Indexes { base_offset, offsets: Table::open(offset_path)?, times: Table::open(time_path)? })
     }
 
-    /// False if the tables cannot be those of a segment of `size_bytes` with offsets below `end_offset`.
-    pub(super) fn plausible(&self, size_bytes: u64, end_offset: i64, interval_bytes: u32) -> Result<bool, LogError> {
+    /// False if the tables cannot be those of the segment `log` of `size_bytes`, with offsets below `end_offset`.
+    pub(super) fn plausible(
+        &self,
+        log: &File,
+        size_bytes: u64,
+        end_offset: i64,
+        interval_bytes: u32,
+    ) -> Result<bool, LogError> {
         if self.offsets.len() == 0 {
-            return Ok(size_bytes <= u64::from(interval_bytes));
+            return Ok(!reaches_past(log, size_bytes, interval_bytes));
         }
         let within = |offset| (self.base_offset..end_offset).contains(&offset);
         let last = self.last_offset_entry()?;
@@ -316,6 +323,18 @@ impl Indexes {
     }
 }
 
+/// Whether the segment `log` has a batch so far from its start that it gets an entry, or ends in something else.
+fn reaches_past(log: &File, size_bytes: u64, interval_bytes: u32) -> bool {
+    let mut walk = HeaderScan::new(log, 0, size_bytes);
+    loop {
+        match walk.next() {
+            Ok(Some((position, _))) if position <= u64::from(interval_bytes) => {}
+            Ok(None) => return false,
+            Ok(Some(_)) | Err(_) => return true,
+        }
+    }
+}
+
 /// Decides which batches of a segment get entries (Kafka's `LogSegment.append`).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
@@ -328,9 +347,11 @@ impl Pace {
     /// Before the first batch of a segment.
     pub(super) const START: Pace = Pace { since_entry_bytes: 0, largest: TimeEntry::NONE };
 
-    /// Goes on with a segment whose largest timestamp is `largest`.
-    pub(super) fn resume(largest: TimeEntry) -> Pace {
-        Pace { since_entry_bytes: 0, largest }
+    /// Goes on with a segment of `size_bytes` whose indexes are on disk.
+    pub(super) fn resume(indexes: &Indexes, size_bytes: u64) -> Result<Pace, LogError> {
+        let entry = indexes.last_offset_entry()?.map_or(0, |entry| entry.position);
+        let largest = indexes.last_time_entry()?.unwrap_or(TimeEntry::NONE);
+        Ok(Pace { since_entry_bytes: size_bytes.saturating_sub(entry), largest })
     }
 
     /// The next batch, at `position`; its entries, if it gets any.

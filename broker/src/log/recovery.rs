@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::checkpoint::{Checkpoint, Point, boot_id};
-use super::index::{IndexBuilder, Pace, TimeEntry};
+use super::index::{IndexBuilder, Pace};
 use super::producers::Producers;
 use super::scan::{self, HeaderScan, ScanError};
 use super::segment::{Segment, file_path};
@@ -196,21 +196,20 @@ fn load_clean(
     let segments = closed_segments(dir, settings, &listing.segments, end.offset);
     let active = &segments[segments.len() - 1];
     let (file, indexes) = (storage::open_existing(&active.path("log"))?, active.open_tables()?);
-    if !indexes.plausible(end.position, end.offset, settings.index_interval_bytes)? {
+    if !indexes.plausible(&file, end.position, end.offset, settings.index_interval_bytes)? {
         return Ok(None);
     }
-    let largest = indexes.last_time_entry()?.unwrap_or(TimeEntry::NONE);
+    let pace = Pace::resume(&indexes, end.position)?;
     let first = HeaderScan::new(&file, 0, end.position).next();
     let first_timestamp = match first {
         Ok(first) => first.map(|(_, header)| header.max_timestamp),
         Err(_) => return Ok(None),
     };
-    active.set_opened(file, indexes, largest);
+    active.set_opened(file, indexes, pace.largest);
     listing.remove_stray_snapshots(dir, end.offset)?;
     // Retention may have moved the start since the mark was left.
     let log_start_offset = checkpoint.log_start_offset.max(listing.segments[0].0);
     let checkpoint = Checkpoint { boot_id: boot_id().to_owned(), log_start_offset, ..checkpoint.clone() };
-    let pace = Pace::resume(largest);
     let recovery = Recovery::default();
     Ok(Some(Loaded { segments, pace, first_timestamp, producers, checkpoint, recovery }))
 }

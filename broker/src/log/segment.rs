@@ -179,7 +179,7 @@ impl Segment {
             let extent = self.extent();
             (extent.size_bytes, extent.end_offset)
         };
-        if !(whole && indexes.plausible(size_bytes, end_offset, self.interval_bytes)?) {
+        if !(whole && indexes.plausible(file, size_bytes, end_offset, self.interval_bytes)?) {
             tracing::info!(segment = %self.path("log").display(), "rebuilding the indexes");
             self.rebuild(file, size_bytes)?.write(&indexes, true)?;
         }
