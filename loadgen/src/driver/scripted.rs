@@ -63,13 +63,14 @@ pub(crate) struct Scripted {
     cluster: Arc<Mutex<Cluster>>,
     members: usize,
     existing: Option<i32>,
+    rebalance_after: Option<usize>,
 }
 
 impl Scripted {
     /// A cluster for groups of so many members, where the numbered messages meet these faults.
     pub(crate) fn new(members: usize, faults: &[(u64, Fault)]) -> Self {
         let cluster = Cluster { faults: faults.to_vec(), ..Cluster::default() };
-        Self { cluster: Arc::new(Mutex::new(cluster)), members, existing: None }
+        Self { cluster: Arc::new(Mutex::new(cluster)), members, existing: None, rebalance_after: None }
     }
 
     /// The topic is there, with so many partitions, each of which holds a message of somebody else's.
@@ -78,6 +79,12 @@ impl Scripted {
         let foreign = || Stored { key: None, value: b"not of this run".to_vec(), stamp_header: None };
         self.cluster().partitions = (0..partitions).map(|_| vec![foreign()]).collect();
         self.cluster().held_back = vec![None; partitions as usize];
+        self
+    }
+
+    /// Each member loses its partitions once it has read so many records, and gets them back 10 offsets earlier.
+    pub(crate) fn with_rebalance_after(mut self, records: usize) -> Self {
+        self.rebalance_after = Some(records);
         self
     }
 
@@ -113,7 +120,8 @@ impl Driver for Scripted {
     fn consumer(&self, _: &str, member: usize, start_offsets: &[i64]) -> Result<Box<dyn Consumer>, DriverError> {
         let mine = (0..start_offsets.len()).filter(|partition| partition % self.members == member);
         let positions = mine.map(|partition| (partition as i32, start_offsets[partition])).collect();
-        Ok(Box::new(ScriptedConsumer { scripted: self.clone(), positions, joined: false }))
+        let rebalance_after = self.rebalance_after;
+        Ok(Box::new(ScriptedConsumer { scripted: self.clone(), positions, joined: false, rebalance_after }))
     }
 }
 
@@ -220,6 +228,8 @@ struct ScriptedConsumer {
     scripted: Scripted,
     positions: Vec<(i32, i64)>,
     joined: bool,
+    /// Records until the partitions change hands.
+    rebalance_after: Option<usize>,
 }
 
 impl Consumer for ScriptedConsumer {
@@ -245,6 +255,14 @@ impl Consumer for ScriptedConsumer {
                 });
                 *position += 1;
                 records += 1;
+            }
+        }
+        if let Some(left) = self.rebalance_after {
+            self.rebalance_after = Some(left.saturating_sub(records)).filter(|left| *left > 0);
+            if self.rebalance_after.is_none() {
+                sink.revoked(&self.positions.iter().map(|(partition, _)| *partition).collect::<Vec<_>>());
+                self.positions.iter_mut().for_each(|(_, position)| *position = (*position - 10).max(0));
+                sink.assigned(&self.positions);
             }
         }
         if records == 0 {

@@ -45,7 +45,7 @@ pub(super) struct Reader<'a> {
 #[derive(Debug, Default)]
 pub(super) struct ConsumerReport {
     pub(super) group: u16,
-    /// This run's measured messages.
+    /// This run's measured messages; here and below, none that was only redelivered.
     pub(super) consumed: u64,
     /// Of these, read before the window closed.
     pub(super) consumed_in_window: u64,
@@ -127,9 +127,9 @@ impl Sink for Reader<'_> {
             value,
             stamp_header: record.stamp_header,
         });
-        self.progress.advance(record.partition, record.offset + 1);
+        let first = self.progress.advance(record.partition, record.offset + 1);
         let Sighting::Ours(stamp) = sighting else { return };
-        let Some(start_ns) = self.control.start_ns() else { return };
+        let Some(start_ns) = self.control.start_ns().filter(|_| first) else { return };
         let size_bytes = record.key.map_or(0, <[u8]>::len) + value.len();
         let phase = self.schedule.phase(stamp.intended_ns.saturating_sub(start_ns));
         let before_end = self.polled_ns <= self.control.end_ns();

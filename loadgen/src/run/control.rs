@@ -142,13 +142,15 @@ impl GroupProgress {
         }
     }
 
-    pub(super) fn advance(&self, partition: i32, next_offset: i64) {
+    /// Notes that the group has read up to here; whether for the first time, or again after a partition changed hands.
+    pub(super) fn advance(&self, partition: i32, next_offset: i64) -> bool {
         // One member at a time reads a partition, so that a load and a store do.
-        if let Some(slot) = self.positions.get(partition as usize)
-            && slot.load(Ordering::Relaxed) < next_offset
-        {
+        let Some(slot) = self.positions.get(partition as usize) else { return true };
+        let first = slot.load(Ordering::Relaxed) < next_offset;
+        if first {
             slot.store(next_offset, Ordering::Relaxed);
         }
+        first
     }
 
     /// Every member has its assignment, and every partition has a member.
@@ -181,7 +183,8 @@ mod tests {
     fn the_end_is_reached_when_every_partition_is_there() {
         let group = GroupProgress::new(2, 1);
         group.assigned(0, &[(0, 5), (1, 0)]);
-        group.advance(1, 7);
+        assert!(group.advance(1, 7));
+        assert!(!group.advance(1, 6), "the group has read that already");
         assert!(group.has_reached(&[5, 7]));
         assert!(!group.has_reached(&[5, 8]));
     }

@@ -102,8 +102,9 @@ impl Books<'_> {
         self.schedule.phase(intended_ns.saturating_sub(self.start_ns))
     }
 
-    /// Notes completions; all of one turn arrived now.
+    /// Notes completions; all of one turn arrived now, and belong to its second.
     fn settle(&mut self, completion: Completion, now_ns: u64) {
+        self.recorder.tick(now_ns);
         let Some(pending) = self.in_flight.take(completion.tag) else { return };
         let phase = self.phase(pending.intended_ns);
         let measured = u64::from(phase == Phase::Measured);
@@ -296,7 +297,6 @@ impl ProducerWorker<'_> {
         producer.drain(wait, &mut |completion| {
             if arrived_ns == 0 {
                 arrived_ns = now_ns();
-                books.recorder.tick(arrived_ns);
             }
             books.settle(completion, arrived_ns);
         });

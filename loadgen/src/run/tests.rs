@@ -92,6 +92,16 @@ fn what_was_acknowledged_and_never_read_is_censored() {
 }
 
 #[test]
+fn what_is_delivered_again_is_counted_apart() {
+    let driver = Scripted::new(1, &[]).with_rebalance_after(200);
+    let result = run_on(&driver, "").expect("a result");
+    assert_eq!(exit_of(&result), Exit::Clean, "{:?}", result.verdict);
+    let group = &result.totals.groups[0];
+    assert_eq!((group.consumed, group.redelivered), (400, 30));
+    assert_eq!(result.latencies.intended_to_consumed[0].latency.count, 400);
+}
+
+#[test]
 fn duplicates_are_only_counted_where_retries_are_not_idempotent() {
     let result = run_with(&[(100, Fault::Duplicate)], "--idempotent false");
     assert!(result.verdict.anomalies.iter().any(|anomaly| anomaly.name == "duplicate" && !anomaly.failing));

@@ -42,7 +42,8 @@ pub struct Second {
 pub struct GroupSecond {
     /// Messages it read in this second.
     pub consumed: u64,
-    /// Messages acknowledged but not yet read by it, at the end of the second.
+    /// Messages acknowledged but not yet read by it, at the end of the second; 0 where it reads as fast as the producers
+    /// hear of their acknowledgements.
     pub lag: u64,
 }
 
