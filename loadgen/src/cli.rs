@@ -59,7 +59,7 @@ Numbers are written as people write them: 100k, 100k/s, 1KiB, 30s, 5ms.";
 
 const RUN_AFTER: &str = "\
 Exit codes:
-  0  clean: every message is accounted for
+  0  clean: every message due was acknowledged, and is accounted for
   1  anomalies: messages lost, duplicated, reordered or damaged against what the settings promise
   2  usage: an option makes no sense; nothing was sent
   3  invalid: the generator was the bottleneck (of the latency to the acknowledgement, at the 99th percentile, more than
@@ -67,7 +67,7 @@ Exit codes:
   4  assertion missed: the run is clean, and an --assert does not hold
   5  regressed, 6 inconclusive: given by comparisons
   7  target unreachable: the cluster does not answer, or the broker did not start
-  8  failed: the cluster refused something, or a file could not be written
+  8  failed: the cluster refused something (messages, if only one), or a file could not be written
   130  interrupted twice; nothing was verified or written
 
 Ctrl-C (or SIGTERM) once ends the measurement now; what was sent is drained, verified and reported. Twice leaves at \

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Everything asked for was done, and every message is accounted for.
+    /// Everything asked for was done, and every message due was acknowledged and is accounted for.
     Clean = 0,
     /// Messages were lost, duplicated, reordered or damaged although the settings promise otherwise.
     Anomalies = 1,
@@ -20,7 +20,7 @@ pub enum Exit {
     Inconclusive = 6,
     /// The cluster cannot be reached, or the broker did not start.
     TargetUnreachable = 7,
-    /// The run failed on the way: the cluster refused something, or a file could not be written.
+    /// The run, or messages of it, failed on the way: the cluster refused something, or a file could not be written.
     Failed = 8,
     /// Interrupted twice, so that nothing was drained, judged or written.
     Interrupted = 130,

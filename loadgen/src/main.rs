@@ -1,5 +1,6 @@
 //! The `loadgen` program: parses the command line, runs the command, and turns its end into an exit code.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -8,21 +9,28 @@ use loadgen::{command, target};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
-    match cli.command {
-        Command::Run(args) => match command::run::run(&args, std::env::args().collect()) {
-            Ok(exit) => ExitCode::from(exit.code()),
-            Err(error) => {
-                eprintln!("loadgen: {error}");
-                ExitCode::from(error.exit().code())
+    match Cli::parse().command {
+        Command::Run(args) => {
+            log_to_standard_error();
+            match command::run::run(&args, std::env::args().collect()) {
+                Ok(exit) => ExitCode::from(exit.code()),
+                Err(error) => {
+                    eprintln!("loadgen: {error}");
+                    ExitCode::from(error.exit().code())
+                }
             }
-        },
+        }
+        // It has a log of its own.
         Command::EmbeddedBroker(args) => target::embedded::run(&args.arguments),
         Command::Supervise(args) => target::supervise::run(&args.command, args.remove_dir),
     }
+}
+
+fn log_to_standard_error() {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
 }

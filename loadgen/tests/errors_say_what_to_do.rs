@@ -89,6 +89,26 @@ fn a_message_larger_than_the_client_sends_names_the_setting() {
 }
 
 #[test]
+fn a_payload_file_without_messages_is_exit_code_2() {
+    let (code, said) = refused(&["--payload-file", "/dev/null"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("holds no messages"), "{said}");
+}
+
+#[test]
+fn a_full_disk_ends_in_exit_code_8_with_the_brokers_own_words() {
+    // No file of the broker may grow past 64 KiB: what a full disk does, without one.
+    let target = format!(
+        "exec:trap '' XFSZ; ulimit -f 128; exec {} embedded-broker --ephemeral --listen 127.0.0.1:0 \
+         --config group.initial.rebalance.delay.ms=0",
+        env!("CARGO_BIN_EXE_loadgen")
+    );
+    let (code, said) = refused(&["--target", &target, "--size", "10KiB", "--partitions", "1", "--drain-timeout", "1s"]);
+    assert!(matches!(code, Some(8 | 3)), "{code:?}: {said}");
+    assert!(said.contains("the broker said:") && !said.contains('\u{1b}'), "{said}");
+}
+
+#[test]
 fn more_replicas_than_brokers_are_refused_by_name() {
     let (code, said) = refused(&["--replication-factor", "3"]);
     assert_eq!(code, Some(8), "{said}");

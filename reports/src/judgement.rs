@@ -55,6 +55,10 @@ pub fn findings(run: &RunResult) -> Vec<Finding> {
             format!("The checker saw {} and could not see them all.", counted(run.verdict.checked, "message"));
         found(Tone::Caution, "NOT ALL VERIFIED", sentence);
     }
+    if run.totals.acked < run.totals.due {
+        let (left, due) = (run.totals.due - run.totals.acked, counted(run.totals.due, "due message"));
+        found(Tone::Bad, "NOT ALL ACKNOWLEDGED", format!("{} of {due} never were.", count(left)));
+    }
     // Of an invalid run, that is the generator's doing.
     if let Some(sentence) = rate_not_held(run).filter(|_| !is_invalid(run)) {
         found(Tone::Caution, "RATE NOT HELD", sentence);
@@ -182,6 +186,13 @@ mod tests {
         assert_eq!(words(&run), ["CLEAN"]);
         run.totals.groups[0].consumed_during_window = 990;
         assert_eq!(words(&run), ["RATE NOT HELD", "VERIFIED"]);
+    }
+
+    #[test]
+    fn messages_that_failed_are_named_though_no_promise_was_broken() {
+        let mut run = clean_run();
+        (run.totals.acked, run.totals.failed) = (999, 1);
+        assert_eq!(words(&run), ["NOT ALL ACKNOWLEDGED", "VERIFIED"]);
     }
 
     #[test]

@@ -133,6 +133,8 @@ pub(crate) fn exit_of(result: &RunResult) -> Exit {
         Exit::Invalid
     } else if result.assertions.iter().any(|assertion| assertion.held != Some(true)) {
         Exit::AssertionMissed
+    } else if result.totals.acked < result.totals.due {
+        Exit::Failed
     } else {
         Exit::Clean
     }

@@ -70,7 +70,7 @@ impl ClientError {
     pub fn remedy(&self) -> Option<&'static str> {
         Some(match self.code {
             Self::MESSAGE_TOO_LARGE => {
-                "choose a smaller --size, or raise the topic's max.message.bytes and set -X message.max.bytes"
+                "choose a smaller --size (or shorter lines), or raise the topic's max.message.bytes and set -X message.max.bytes"
             }
             Self::TOPIC_AUTHORIZATION_FAILED => {
                 "grant this user Describe, Write and Read (and Create, for a new one) on the topic, or name another by --topic"
@@ -90,6 +90,9 @@ impl ClientError {
                 "choose another --partitions, or use an existing --topic"
             }
             Self::INVALID_REPLICATION_FACTOR => "choose a --replication-factor no larger than the number of brokers",
+            Self::LOCAL_PURGED_QUEUE | Self::LOCAL_PURGED_IN_FLIGHT => {
+                "the cluster had not taken it when --drain-timeout was over: see the broker's log, or lower --rate"
+            }
             Self::LOCAL_MESSAGE_TIMED_OUT => {
                 "the cluster did not acknowledge in time: lower --rate, or raise -X message.timeout.ms"
             }

@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reports::figures::{compact, count, duration_ns};
 
 use crate::measure::{Live, Quantile};
 
@@ -67,13 +68,15 @@ impl Snapshot {
         (self.live.totals.acked * self.groups).saturating_sub(self.live.totals.consumed)
     }
 
+    /// Fits 80 columns together with the stage.
     fn line(&self) -> String {
         format!(
-            "{}/s acked  ack p50 {} p99 {}  consumer lag {}",
-            grouped(self.live.last_second.acked),
-            milliseconds(self.live.p50),
-            milliseconds(self.live.p99),
-            grouped(self.lag()),
+            "{}/s  ack p50 {}  p99 {}  lag {}  {} s left",
+            count(self.live.last_second.acked),
+            latency(self.live.p50),
+            latency(self.live.p99),
+            compact(self.lag() as f64),
+            self.remaining.as_secs(),
         )
     }
 }
@@ -115,7 +118,7 @@ struct Bar {
 impl Bar {
     fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
-        let style = ProgressStyle::with_template("{spinner} {prefix:14} {wide_bar:.cyan/dim} {msg}");
+        let style = ProgressStyle::with_template("{prefix:13} {wide_bar:.cyan/dim} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         Self { bar, stage: None }
     }
@@ -136,7 +139,7 @@ impl Progress for Bar {
     fn tick(&mut self, snapshot: &Snapshot) {
         self.bar.set_length((snapshot.elapsed + snapshot.remaining).as_millis() as u64);
         self.bar.set_position(snapshot.elapsed.as_millis() as u64);
-        self.bar.set_message(format!("{}  {} s left", snapshot.line(), snapshot.remaining.as_secs()));
+        self.bar.set_message(snapshot.line());
     }
 }
 
@@ -161,18 +164,14 @@ impl Progress for Lines {
             return;
         }
         self.last = Some(Instant::now());
-        eprintln!("{:>4} s  {}  {} s left", snapshot.elapsed.as_secs(), snapshot.line(), snapshot.remaining.as_secs());
+        eprintln!("{:>4} s  {}", snapshot.elapsed.as_secs(), snapshot.line());
     }
 }
 
-fn milliseconds(quantile: Quantile) -> String {
+fn latency(quantile: Quantile) -> String {
     match quantile {
-        Quantile::At(ns) => format!("{:.1} ms", ns as f64 / 1e6),
-        Quantile::Above(ns) => format!("> {:.1} ms", ns as f64 / 1e6),
+        Quantile::At(ns) => duration_ns(ns),
+        Quantile::Above(ns) => format!("> {}", duration_ns(ns)),
         Quantile::Empty => "–".to_owned(),
     }
-}
-
-fn grouped(number: u64) -> String {
-    reports::figures::count(number)
 }

@@ -36,7 +36,7 @@ pub fn record(plan: &Plan, outcome: &Outcome) -> schema::RunResult {
         partitions: partitions(plan, outcome),
         verdict: verdict(plan, outcome),
         generator: generator(outcome),
-        resources: resources(outcome, totals.acked),
+        resources: resources(outcome, totals.acked_during_window),
         batching: batching(outcome),
         ending: if outcome.interrupted { schema::Ending::Interrupted } else { schema::Ending::Completed },
         totals,

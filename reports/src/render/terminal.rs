@@ -1,4 +1,4 @@
-//! The summary on a terminal: one screen, at most 100 columns, the verdict first.
+//! The summary on a terminal: one screen, at most 80 columns (the word INVALID comes on top in a table), the verdict first.
 //!
 //! Text from outside loses its control characters, so that no name can move the cursor.
 
@@ -14,13 +14,13 @@ use crate::schema::{ProcessUse, RunResult};
 use crate::statistics::{Distribution, omission_gap, per_second};
 
 /// Columns a line has at most.
-const COLUMNS: usize = 100;
+const COLUMNS: usize = 80;
 /// Where the text after a label begins.
 const LABEL_COLUMNS: usize = 13;
 /// Width of a latency.
-const LATENCY_COLUMNS: usize = 10;
+const LATENCY_COLUMNS: usize = 11;
 /// Width of a latency row's name.
-const NAME_COLUMNS: usize = 36;
+const NAME_COLUMNS: usize = 25;
 /// Kinds of anomalies shown, and examples of each.
 const ANOMALIES_SHOWN: usize = 4;
 const EXAMPLES_SHOWN: usize = 2;
@@ -172,7 +172,7 @@ fn latencies(screen: &mut Screen, run: &RunResult) {
     }
     if let Some(gap) = omission_gap(&run.latencies) {
         let (p99, max) = (duration_ns(gap.p99_ns), duration_ns(gap.max_ns));
-        screen.row("omission", &format!("a closed loop would have hidden {p99} of p99 and {max} of the maximum"));
+        screen.row("omission", &format!("a closed loop hides {p99} of p99 and {max} of the maximum"));
     }
 }
 
@@ -181,7 +181,7 @@ fn throughput(screen: &mut Screen, run: &RunResult) {
     let rate = per_second(totals.acked_during_window, run.times.measured_ms).map_or("–".to_owned(), number);
     let volume = per_second(totals.acked_bytes, run.times.measured_ms).map_or("–".to_owned(), bytes_f64);
     let in_window = share(totals.acked_in_window, totals.due);
-    let mut text = format!("{rate} messages/s, {volume}/s; ");
+    let mut text = format!("{rate}/s, {volume}/s; ");
     text += &format!("{} of {} due, {in_window} before the window closed", count(totals.acked), count(totals.due));
     for (number, what) in [(totals.failed, "failed"), (totals.unknown, "unknown"), (totals.unsent, "unsent")] {
         if number > 0 {
@@ -225,13 +225,12 @@ fn resources(screen: &mut Screen, run: &RunResult) {
         0 => "queue never full".to_owned(),
         ns => format!("queue full for {}", duration_ns(ns)),
     };
-    let (lag, quantum) = (duration_ns(health.max_schedule_lag_ns), duration_ns(health.pacing_quantum_ns));
-    let p99 = Distribution::of(&run.latencies.schedule_lag)
-        .quantile(0.99)
-        .map_or(String::new(), |p99| format!("p99 {p99}, "));
-    let mut text = format!("behind schedule {p99}at most {lag}; {queue}; quantum {quantum}");
+    let max = duration_ns(health.max_schedule_lag_ns);
+    let p99 = Distribution::of(&run.latencies.schedule_lag).quantile(0.99);
+    let p99 = p99.map_or(String::new(), |p99| format!("p99 {p99}, "));
+    let mut text = format!("late {p99}max {max}; {queue}");
     if let Some(cpu_share) = health.cpu_share {
-        text += &format!(", {} % of the CPU", number(cpu_share * 100.0));
+        text += &format!("; {} % of the CPU", number(cpu_share * 100.0));
     }
     screen.row("generator", &text);
 }
@@ -242,7 +241,7 @@ fn process(used: &ProcessUse) -> String {
     if let Some(us) = used.cpu_us_per_million_messages {
         text += &format!(" ({} a million messages)", duration_us(us));
     }
-    text += &format!(", at most {} resident", bytes(used.rss_max_bytes));
+    text += &format!(", {}", bytes(used.rss_max_bytes));
     if let Some(us) = used.ready_us {
         text += &format!(", ready in {}", duration_us(us));
     }
