@@ -1,7 +1,8 @@
 //! Replies into a socket: heads by `sendmsg(2)` with `MSG_MORE`, regions by `sendfile(2)`.
 //!
-//! Record bytes stay in the page cache, however few they are. Replies without regions leave in one call. After
-//! [`PIECE_BYTES`] the other connections of the thread get their turn.
+//! Record bytes stay in the page cache, however few they are. Replies without regions leave in one call; replies with
+//! regions take several, and the socket is corked meanwhile, or each region would leave, and wake the client, on its own.
+//! After [`PIECE_BYTES`] the other connections of the thread get their turn.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -72,6 +73,10 @@ impl Outbox {
     pub(super) async fn flush(&mut self, way: &mut Way<'_>) -> Result<(), Cause> {
         let mut patience = Patience::default();
         let mut turn_bytes = 0;
+        let mut cork = Cork::default();
+        if self.parts.iter().any(|part| matches!(part, Part::Region(_))) {
+            cork.set(way, true);
+        }
         while !self.parts.is_empty() {
             self.make_resident(way, patience.is_tried()).await;
             match self.send_some(way) {
@@ -86,12 +91,15 @@ impl Outbox {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // What is in the socket must leave, or there may never be room.
+                    cork.set(way, false);
                     patience.wait_writable(way, self.bytes).await?;
                     turn_bytes = 0;
                 }
                 Err(error) => return Err(Cause::Gone(error)),
             }
         }
+        cork.set(way, false);
         self.replies = 0;
         Ok(())
     }
@@ -174,6 +182,22 @@ impl Outbox {
             self.parts.pop_front();
         }
         Ok(sent)
+    }
+}
+
+/// Whether the socket keeps back what does not fill a segment.
+#[derive(Debug, Default)]
+struct Cork {
+    is_in: bool,
+}
+
+impl Cork {
+    fn set(&mut self, way: &Way<'_>, is_in: bool) {
+        if self.is_in != is_in {
+            // It fails on a socket that is of no use any more, which sending will find out.
+            let _ = rustix::net::sockopt::set_tcp_cork(way.stream, is_in);
+            self.is_in = is_in;
+        }
     }
 }
 

@@ -81,6 +81,7 @@ impl Service for Scripted {
                 Outcome::Reply(Reply::from(correlation_frame(&request)))
             }
             "regions" => self.regions(&request, &[(0, 10), (100_000, 70_000), (5, 1), (300_000, 700_000)]),
+            "crumbs" => self.regions(&request, &[(0, 10), (5_000, 100), (20, 30), (9_000, 1)]),
             "flood" => self.regions(&request, &[(0, FILE_LEN)]),
             "truncated" => self.regions(&request, &[(FILE_LEN as u64 - 10, 20)]),
             other => panic!("unknown command {other}"),

@@ -44,6 +44,18 @@ async fn a_reply_without_regions_is_one_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_small_reply_of_several_regions_arrives_at_once() {
+    let served = Served::start(NetSettings::default());
+    let mut client = served.connect().await;
+    let mut buffer = vec![0; 10_000];
+    for id in 0..100 {
+        client.command(id, "crumbs").await;
+        assert_eq!(client.0.read(&mut buffer).await.unwrap(), 4 + 4 + 4 + 10 + 100 + 30 + 1);
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_gets_everything_as_long_as_it_reads() {
     let served =
         Served::start(NetSettings { write_stall_timeout: Duration::from_millis(500), ..NetSettings::default() });
