@@ -16,8 +16,9 @@ const BATCH: usize = 1024;
 /// How long a rebalance may ask the coordinator for committed offsets.
 const COMMITTED_TIMEOUT_MS: c_int = 10_000;
 
-/// What happened inside a poll, besides records. The records of a batch are newer than its events: librdkafka discards
-/// from a batch what a rebalance has outdated.
+/// What happened inside a poll, besides records. The records of a batch are newer than its events: what a rebalance has
+/// outdated is discarded, from the batch by librdkafka, and its first record, which comes by another call, by
+/// [`Shared::hand_over`].
 enum Event {
     Assigned(Vec<(i32, i64)>),
     Revoked(Vec<i32>),
@@ -29,9 +30,16 @@ struct Shared {
     topic: CString,
     /// Where a partition without a committed offset is read from.
     start_offsets: Vec<i64>,
-    /// The next offset of each assigned partition, once a record of it was handed over.
-    processed: Vec<Option<i64>>,
+    /// By partition; none where it is another member's.
+    owned: Vec<Option<Owned>>,
     events: Vec<Event>,
+}
+
+/// A partition of this member's assignment.
+#[derive(Clone, Copy, Default)]
+struct Owned {
+    /// The offset after the last record handed over.
+    next: Option<i64>,
 }
 
 /// A subscribed consumer of one topic.
@@ -96,7 +104,7 @@ impl NativeConsumer {
         let shared = Box::new(UnsafeCell::new(Shared {
             topic: topic.clone(),
             start_offsets: start_offsets.to_vec(),
-            processed: vec![None; start_offsets.len()],
+            owned: vec![None; start_offsets.len()],
             events: Vec::new(),
         }));
         // SAFETY: the configuration is ours; the callbacks have the signatures asked for; the shared state is boxed, so
@@ -155,7 +163,7 @@ impl NativeConsumer {
         records
     }
 
-    /// Whether it was a record, and not an error in a record's clothes.
+    /// Whether it was a record, and neither outdated nor an error in a record's clothes.
     fn deliver(&mut self, message: *mut rd_kafka_message_t, sink: &mut dyn Sink) -> bool {
         // SAFETY: the message is alive until its destruction by the caller.
         let borrowed = unsafe { &*message };
@@ -165,13 +173,13 @@ impl NativeConsumer {
             return false;
         }
         let partition = borrowed.partition;
+        if !self.shared.get_mut().hand_over(partition, borrowed.offset) {
+            return false;
+        }
         // SAFETY: key and value are valid for their lengths as long as the message is.
         let (key, value) = unsafe { (bytes(borrowed.key, borrowed.key_len), bytes(borrowed.payload, borrowed.len)) };
         let stamp_header = self.header(message);
         sink.record(&Incoming { partition, offset: borrowed.offset, key, value, stamp_header });
-        if let Some(next) = self.shared.get_mut().processed.get_mut(partition as usize) {
-            *next = Some(borrowed.offset + 1);
-        }
         true
     }
 
@@ -220,9 +228,33 @@ impl NativeConsumer {
 }
 
 impl Shared {
+    fn assigned(&mut self, partition: i32) {
+        let index = partition.max(0) as usize;
+        if index >= self.owned.len() {
+            self.owned.resize(index + 1, None);
+        }
+        self.owned[index] = Some(Owned::default());
+    }
+
+    fn revoked(&mut self, partition: i32) {
+        if let Some(owned) = self.owned.get_mut(partition.max(0) as usize) {
+            *owned = None;
+        }
+    }
+
+    /// Notes that a record is handed over, if its partition is still this member's: one that a rebalance took away
+    /// meanwhile is read, and its offset committed, by its next owner.
+    fn hand_over(&mut self, partition: i32, offset: i64) -> bool {
+        let owned = self.owned.get_mut(partition.max(0) as usize).and_then(Option::as_mut);
+        owned.map(|owned| owned.next = Some(offset + 1)).is_some()
+    }
+
+    fn processed(&self) -> impl Iterator<Item = (i32, i64)> {
+        (0..).zip(&self.owned).filter_map(|(partition, owned)| Some((partition, (*owned)?.next?)))
+    }
+
     fn processed_offsets(&self) -> Option<Partitions> {
-        let mut offsets =
-            self.processed.iter().enumerate().filter_map(|(p, next)| Some((p as i32, (*next)?))).peekable();
+        let mut offsets = self.processed().peekable();
         offsets.peek()?;
         Partitions::new(&self.topic, offsets)
     }
@@ -292,9 +324,7 @@ unsafe fn assign(
             if element.offset < 0 {
                 element.offset = state.start_offsets.get(partition).copied().unwrap_or(0);
             }
-            if let Some(next) = state.processed.get_mut(partition) {
-                *next = None;
-            }
+            state.assigned(element.partition);
             assigned.push((element.partition, element.offset));
         }
         state.events.push(Event::Assigned(assigned));
@@ -323,11 +353,7 @@ unsafe fn revoke(
         let committed = if lost { Ok(()) } else { commit(client, processed, true) };
         let state = &mut *shared;
         let revoked: Vec<i32> = elements(list).iter().map(|element| element.partition).collect();
-        for partition in &revoked {
-            if let Some(next) = state.processed.get_mut(*partition as usize) {
-                *next = None;
-            }
-        }
+        revoked.iter().for_each(|partition| state.revoked(*partition));
         state.events.push(Event::Revoked(revoked));
         let unassigned = if cooperative {
             take_error(rd_kafka_incremental_unassign(client, list))
@@ -358,4 +384,24 @@ unsafe extern "C" fn on_commit(
     }
     // SAFETY: as in `on_rebalance`.
     unsafe { (*opaque.cast::<Shared>()).events.push(Event::Error(client_error(code))) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_a_revoked_partition_is_neither_handed_over_nor_committed() {
+        let (topic, start_offsets) = (CString::default(), Vec::new());
+        let mut shared = Shared { topic, start_offsets, owned: Vec::new(), events: Vec::new() };
+        shared.assigned(0);
+        shared.assigned(2);
+        assert!(shared.hand_over(0, 10) && shared.hand_over(2, 20) && !shared.hand_over(1, 30));
+        assert_eq!(shared.processed().collect::<Vec<_>>(), [(0, 11), (2, 21)]);
+        shared.revoked(2);
+        assert!(!shared.hand_over(2, 21));
+        assert_eq!(shared.processed().collect::<Vec<_>>(), [(0, 11)]);
+        shared.assigned(2);
+        assert_eq!(shared.processed().collect::<Vec<_>>(), [(0, 11)], "a new assignment has handed nothing over");
+    }
 }
