@@ -499,3 +499,20 @@ fn where_the_client_chooses_a_key_in_two_partitions_is_noticed_across_members() 
     let verdict = reconciler.finish(&Expectations::strict()).unwrap();
     assert_eq!(verdict.finding(Anomaly::WrongPartition).map(|finding| finding.count), Some(1));
 }
+
+#[test]
+fn where_the_client_chooses_an_empty_key_may_be_anywhere() {
+    let shape = RunShape { run_id: RUN_ID, producers: 1, partitions: 2, groups: 1, client_chooses: true };
+    let mut checker = Checker::new(0, shape);
+    for partition in 0..2 {
+        let mut value = vec![b'v'; STAMP_SIZE_BYTES];
+        let producer = Producer { run_id: RUN_ID, index: 0, epoch: 0 };
+        let sequence = partition as u64;
+        let stamp = Stamp { producer, partition: CLIENT_CHOOSES, sequence, intended_ns: 1, clock_domain: 2 };
+        assert!(stamp.encode_into(Some(b""), &mut value));
+        let read = Consumed { partition, offset: 0, key: Some(b""), value: &value, stamp_header: None };
+        assert!(matches!(checker.check(read), Sighting::Ours(_)));
+    }
+    let Evidence::Checker(evidence) = checker.take_evidence() else { panic!("a checker's evidence") };
+    assert!(evidence.findings.judge(&Expectations::strict()).is_empty());
+}
