@@ -88,7 +88,7 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     let admin = driver.admin()?;
     let cluster = admin.cluster(target.answers_within()).map_err(|error| instead(&mut target, error))?;
     let ready = target.age();
-    let surroundings = Surroundings { broker_pid: target.broker_pid(), cluster_is_own: target.is_own() };
+    let surroundings = Surroundings { broker_pid: target.broker_pid(), cluster_is_own: plan.target.is_own() };
     let mut progress = for_standard_error(args.quiet);
     let outcome = execute(&plan, &driver, admin.as_ref(), surroundings, &control, progress.as_mut());
     if let Some(ended) = target.ended() {

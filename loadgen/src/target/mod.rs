@@ -59,6 +59,14 @@ impl FromStr for TargetSpec {
     }
 }
 
+impl TargetSpec {
+    /// Whether the run starts it on fresh data that nobody else uses and that go with it. Of what a command starts, nothing
+    /// is known: it may keep its data.
+    pub fn is_own(&self) -> bool {
+        matches!(self, Self::Embedded | Self::Kafka(_))
+    }
+}
+
 impl fmt::Display for TargetSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -188,11 +196,6 @@ impl Target {
         settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    /// Whether the run started it, on fresh data that nobody else uses.
-    pub fn is_own(&self) -> bool {
-        self.child.is_some()
-    }
-
     /// Whether the process that the run started has ended, with its last words.
     pub fn ended(&mut self) -> Option<ChildError> {
         self.child.as_mut()?.ended()
@@ -221,6 +224,13 @@ mod tests {
             assert_eq!(text.parse::<TargetSpec>().expect(text).to_string(), text);
         }
         assert_eq!("kafka:9092".parse(), Ok(TargetSpec::Existing(Some("kafka:9092".into()))));
+    }
+
+    #[test]
+    fn only_what_runs_on_fresh_data_needs_no_tidying() {
+        let own = |text: &str| text.parse::<TargetSpec>().expect(text).is_own();
+        assert!(own("embedded") && own("kafka:/opt/kafka"));
+        assert!(!own("exec:./broker --data /srv") && !own("localhost:9092"));
     }
 
     #[test]
