@@ -235,10 +235,11 @@ impl<'a> Run<'a> {
             progress.stage(Stage::Assigning);
             self.wait_for_assignments(&consumers)?;
 
+            let planned_ns = self.plan.schedule.end_ns();
             let start_ns = (now_ns() + LEAD_NS).next_multiple_of(TURN_NS);
             let producers = self.producer_workers(&desk, start_ns)?;
             self.control.start_at(start_ns);
-            self.control.end_at(start_ns + self.plan.schedule.end_ns());
+            self.control.end_at(start_ns + planned_ns);
             let producers: Result<Vec<_>, _> = producers
                 .into_iter()
                 .map(|worker| named("producer").spawn_scoped(scope, || worker.run()).map_err(RunError::Thread))

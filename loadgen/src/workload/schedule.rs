@@ -82,13 +82,21 @@ impl RateSchedule {
         if intended_ns < self.warmup_ns { Phase::Warmup } else { Phase::Measured }
     }
 
-    /// Nanoseconds from the start to the end of the measured phase, as planned.
+    /// Nanoseconds from the start to the end of the measured phase, as planned; every operation is due before it.
+    ///
+    /// Where a number of messages bounds a Poisson process, the last of them ends it, for which all are gone through:
+    /// about 10 ns each.
     pub fn end_ns(&self) -> u64 {
-        self.warmup_ns
-            + match self.bound {
-                Bound::DurationNs(duration_ns) => duration_ns,
-                Bound::Messages(messages) => (messages as f64 * self.interval_ns()).ceil() as u64,
+        match (self.bound, self.arrival) {
+            (Bound::DurationNs(duration_ns), _) => self.warmup_ns + duration_ns,
+            (Bound::Messages(messages), Arrival::Constant) => {
+                self.warmup_ns + (messages as f64 * self.interval_ns()).ceil() as u64
             }
+            (Bound::Messages(_), Arrival::Poisson) => {
+                let last = (0..self.producers).filter_map(|producer| self.operations(producer).last());
+                last.map(|operation| operation.intended_ns + 1).max().unwrap_or(self.warmup_ns)
+            }
+        }
     }
 
     /// The operations of one producer, in order.
@@ -208,6 +216,8 @@ mod tests {
                 let all = merged(&schedule);
                 let measured = all.iter().filter(|operation| schedule.phase(operation.intended_ns) == Phase::Measured);
                 assert_eq!(measured.count(), 250, "{arrival:?}, {producers} producers");
+                let end_ns = schedule.end_ns();
+                assert!(all.iter().all(|operation| operation.intended_ns < end_ns), "{arrival:?} ends before its last");
                 if arrival == Arrival::Constant {
                     let indexes: Vec<u64> = all.iter().map(|operation| operation.index).collect();
                     assert_eq!(indexes, (0..751).collect::<Vec<_>>());
