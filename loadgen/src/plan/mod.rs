@@ -15,7 +15,7 @@ pub use assertion::{Assertion, AssertionError};
 use reports::schema;
 
 use crate::cli::{Compression, RunArgs};
-use crate::driver::rdkafka::Properties;
+use crate::driver::rdkafka::{Properties, shown, without_secrets};
 use crate::target::TargetSpec;
 use crate::verify::{Acks, Promises, RunShape};
 use crate::workload::{
@@ -320,6 +320,18 @@ impl Plan {
         }
     }
 
+    /// An argument as it may be written to a file: the value of a secret property is left out.
+    fn public(&self, argument: &str) -> String {
+        let secrets = self.properties.iter().filter(|(name, value)| shown(name, value) != **value);
+        let assigned = secrets.filter_map(|(name, value)| {
+            let after = argument.find(name.as_str())? + name.len();
+            let equals = after + argument[after..].find('=')?;
+            let only_blanks = argument[after..equals].trim().is_empty();
+            (only_blanks && !value.is_empty()).then(|| format!("{}(hidden)", &argument[..=equals]))
+        });
+        assigned.min_by_key(String::len).unwrap_or_else(|| argument.to_owned())
+    }
+
     /// The plan as the result file keeps it.
     pub fn record(&self, partitions: i32, topic_created: bool) -> schema::Plan {
         let (duration_ms, messages) = match self.schedule.bound {
@@ -327,7 +339,7 @@ impl Plan {
             Bound::Messages(messages) => (None, Some(messages)),
         };
         schema::Plan {
-            command: self.command.clone(),
+            command: self.command.iter().map(|argument| self.public(argument)).collect(),
             seed: self.seed,
             target: self.target.to_string(),
             bootstrap_servers: self.bootstrap_servers.clone(),
@@ -350,7 +362,7 @@ impl Plan {
             compression: self.compression.name().into(),
             linger_us: self.linger.as_micros() as u64,
             idempotent: self.idempotent,
-            properties: crate::driver::rdkafka::without_secrets(&self.properties),
+            properties: without_secrets(&self.properties),
             assertions: self.assertions.iter().map(ToString::to_string).collect(),
             out_dir: Some(self.out.display().to_string()),
             other: BTreeMap::new(),

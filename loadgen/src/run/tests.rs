@@ -59,6 +59,23 @@ fn a_run_without_faults_is_clean_and_accounts_for_every_message() {
 }
 
 #[test]
+fn no_secret_of_the_command_line_is_in_the_files() {
+    let options =
+        ["-X sasl.password=hunter2", "-Xssl.key.password=hunter2", "-X=sasl.oauthbearer.client.secret=hunter2"];
+    let arguments: Vec<String> =
+        options.iter().flat_map(|option| option.split_whitespace()).map(str::to_owned).chain(["-X".into()]).collect();
+    let mut plan = plan(&options.join(" "));
+    plan.command = arguments;
+    plan.command.push("sasl.password = hunter2".into());
+    let (driver, control) = (Scripted::new(1, &[]), Control::default());
+    let admin = driver.admin().expect("always");
+    let outcome = execute(&plan, &driver, admin.as_ref(), Surroundings::default(), &control, &mut Silent);
+    let result = record(&plan, &outcome.expect("a result"));
+    let files = [result.to_json(), reports::render::html(&result)];
+    assert!(files.iter().all(|file| file.contains("sasl.password") && !file.contains("hunter2")), "{}", files[0]);
+}
+
+#[test]
 fn two_groups_of_two_members_each_see_everything() {
     let driver = Scripted::new(2, &[]);
     let result = run_on(&driver, "--groups 2 --consumers 2 --producers 2 --key 20").expect("a result");

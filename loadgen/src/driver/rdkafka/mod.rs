@@ -12,6 +12,7 @@ use super::{
     SubmitError,
 };
 use crate::message::STAMP_HEADER;
+pub use native::shown;
 use native::{NativeConsumer, NativeProducer};
 use statistics::Accumulator;
 
@@ -79,7 +80,15 @@ impl Driver for RdKafka {
     }
 
     fn admin(&self) -> Result<Box<dyn Admin>, DriverError> {
-        let properties = self.with(&self.common, &[("client.id", "loadgen-admin")]);
+        let properties = self.with(
+            &self.common,
+            &[
+                ("client.id", "loadgen-admin"),
+                // The first answer is the moment a started broker is ready: not seen late by a pause between two attempts.
+                ("reconnect.backoff.ms", "5"),
+                ("reconnect.backoff.max.ms", "10"),
+            ],
+        );
         Ok(Box::new(admin::RdKafkaAdmin::new(&self.bootstrap_servers, &properties)?))
     }
 
@@ -99,7 +108,7 @@ impl Driver for RdKafka {
 
 /// Properties as they may be shown and written to a file.
 pub fn without_secrets(properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    properties.iter().map(|(name, value)| (name.clone(), native::shown(name, value))).collect()
+    properties.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect()
 }
 
 struct RdKafkaProducer {

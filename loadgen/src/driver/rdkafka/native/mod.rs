@@ -153,10 +153,10 @@ fn text_of(buffer: &[c_char]) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A property's value as it may be shown.
-pub(super) fn shown(name: &str, value: &str) -> String {
-    let secret = ["password", "secret", "key.pem", "sasl.oauthbearer.config"].iter().any(|part| name.contains(part));
-    if secret { "(hidden)".into() } else { value.into() }
+/// A property's value as it may be shown and written to a file.
+pub fn shown(name: &str, value: &str) -> String {
+    let secret = ["password", "passphrase", "secret", "key.pem", "sasl.oauthbearer.config"];
+    if secret.iter().any(|part| name.contains(part)) { "(hidden)".into() } else { value.into() }
 }
 
 /// librdkafka's log lines, by syslog level.
