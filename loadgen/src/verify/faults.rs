@@ -195,6 +195,8 @@ enum Fault {
     DropAndReuseOffset,
     Duplicate,
     Swap,
+    /// As a swap, and acknowledged so.
+    Reorder,
     CorruptByte,
     CorruptKey,
     MoveToAnotherPartition,
@@ -209,11 +211,12 @@ enum Fault {
 }
 
 impl Fault {
-    const ALL: [Fault; 15] = [
+    const ALL: [Fault; 16] = [
         Fault::Drop,
         Fault::DropAndReuseOffset,
         Fault::Duplicate,
         Fault::Swap,
+        Fault::Reorder,
         Fault::CorruptByte,
         Fault::CorruptKey,
         Fault::MoveToAnotherPartition,
@@ -233,6 +236,7 @@ impl Fault {
             Fault::DropAndReuseOffset => &[Anomaly::LostWrite, Anomaly::InconsistentOffsets],
             Fault::Duplicate => &[Anomaly::Duplicate],
             Fault::Swap => &[Anomaly::InconsistentOffsets],
+            Fault::Reorder => &[Anomaly::NonmonotonicSend],
             Fault::CorruptByte | Fault::CorruptKey => &[Anomaly::Corrupt],
             Fault::MoveToAnotherPartition => &[Anomaly::WrongPartition],
             Fault::Phantom | Fault::FailedButWritten => &[Anomaly::Phantom],
@@ -271,7 +275,7 @@ impl Fault {
                 let copy = Record { offset: history.end_offset(partition), ..history.log[partition][index].clone() };
                 history.log[partition].push(copy);
             }
-            Fault::Swap => {
+            Fault::Swap | Fault::Reorder => {
                 let (first, second) = (&log[index - 1], &log[index]);
                 if first.producer != second.producer {
                     return None;
@@ -279,6 +283,12 @@ impl Fault {
                 let (one, other) = (first.offset, second.offset);
                 log.swap(index - 1, index);
                 (log[index - 1].offset, log[index].offset) = (one, other);
+                for (index, offset) in [(index - 1, one), (index, other)].into_iter().filter(|_| self == Fault::Reorder)
+                {
+                    if let Some(told) = history.told_of(partition, index) {
+                        told.outcome = Outcome::Acked { partition: partition as i32, offset };
+                    }
+                }
             }
             Fault::CorruptByte => log[index].value[STAMP_SIZE_BYTES + 3] ^= 0x10,
             Fault::CorruptKey => log[index].key[0] ^= 1,
@@ -515,4 +525,23 @@ fn where_the_client_chooses_an_empty_key_may_be_anywhere() {
     }
     let Evidence::Checker(evidence) = checker.take_evidence() else { panic!("a checker's evidence") };
     assert!(evidence.findings.judge(&Expectations::strict()).is_empty());
+}
+
+#[test]
+fn messages_that_changed_places_where_a_partition_changed_hands_are_out_of_order() {
+    let shape = RunShape { run_id: RUN_ID, producers: 1, partitions: 1, groups: 1, client_chooses: false };
+    for members in [[0, 1], [1, 0]] {
+        let mut checkers = [Checker::new(0, shape), Checker::new(0, shape)];
+        for (member, sequence, offset) in [(0, 0, 0), (0, 2, 1), (1, 1, 2), (1, 3, 3)] {
+            let Record { key, value, .. } = record(0, 0, sequence, offset);
+            let read = Consumed { partition: 0, offset, key: Some(&key), value: &value, stamp_header: None };
+            checkers[member].check(read);
+        }
+        let mut reconciler = Reconciler::new(shape);
+        for member in members {
+            reconciler.accept(checkers[member].take_evidence()).unwrap();
+        }
+        let verdict = reconciler.finish(&Expectations::strict()).unwrap();
+        assert_eq!(verdict.finding(Anomaly::NonmonotonicSend).map(|finding| finding.count), Some(1), "{members:?}");
+    }
 }

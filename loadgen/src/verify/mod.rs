@@ -11,6 +11,7 @@ mod checker;
 mod evidence;
 mod expectations;
 mod ledger;
+mod order;
 mod reconciler;
 mod runs;
 mod spill;

@@ -21,6 +21,7 @@ use super::RunShape;
 use super::evidence::{CheckerEvidence, Evidence, Lane, LaneRun, LedgerEvidence};
 use super::expectations::Expectations;
 use super::grown;
+use super::order::Order;
 use super::runs::{Intervals, Run, Runs};
 use super::spill::{Observer, Spill};
 use super::verdict::{Anomaly, Example, Findings, GroupTally, ProducerTally, Verdict};
@@ -70,6 +71,8 @@ struct View {
     seen: Runs,
     /// Every sequence seen.
     ever_seen: Intervals,
+    /// Where they stand.
+    order: Order,
 }
 
 /// What one group read.
@@ -88,6 +91,8 @@ struct GroupState {
     displaced: BTreeMap<(usize, u64), Displaced>,
     /// Seen after a higher sequence: (lane, sequence) → where.
     backward: BTreeMap<(usize, u64), (i32, i64)>,
+    /// Lane and run on the wrong side of a sequence that another member, or another assignment, has seen.
+    misplaced: Vec<(usize, Run, u64)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -284,13 +289,19 @@ impl Reconciler {
         }
         let doubted = !state.displaced.is_empty();
         let mut places = Vec::new();
+        let client_chooses = self.shape.client_chooses;
         let view = &mut self.lane(lane).views[group];
         view.ever_seen.insert(run.sequence, run.end());
+        // What its own reader found out of order is known, and measures nothing else.
+        let ordered = if lane_run.backward { Ok(()) } else { view.order.insert(&run, client_chooses) };
         view.acked.cancel(run, &mut view.seen, |acked, seen| {
             if doubted || differ(&acked, &seen) {
                 places.push((acked, seen));
             }
         });
+        if let Err(other) = ordered {
+            self.groups[group].misplaced.push((lane, run, other));
+        }
         places.into_iter().for_each(|(acked, seen)| self.compare(lane, group, acked, seen));
     }
 
@@ -355,6 +366,7 @@ impl Reconciler {
 
     /// Judges what was kept aside: messages at other offsets than acknowledged, and out of order.
     fn judge_exceptions(&mut self, group: usize) {
+        self.judge_misplaced(group);
         let mut displaced = std::mem::take(&mut self.groups[group].displaced);
         // Of two messages at one offset, one that was acknowledged elsewhere clears the other.
         let intruders = displaced.values().filter(|displaced| displaced.acked.is_some());
@@ -376,6 +388,22 @@ impl Reconciler {
             if copies.next().is_none() {
                 let example = self.example(lane, group, sequence, partition, Some(offset));
                 self.findings.note(Anomaly::NonmonotonicSend, 1, example);
+            }
+        }
+    }
+
+    /// Adds to the messages out of order those that only several readers together show. A message that stands twice, or
+    /// not where it was acknowledged, has a name already, and shows nothing about others.
+    fn judge_misplaced(&mut self, group: usize) {
+        let GroupState { duplicates, displaced, backward, misplaced, .. } = &mut self.groups[group];
+        let named = |lane, sequence| {
+            displaced.contains_key(&(lane, sequence))
+                || duplicates.range((lane, sequence, i64::MIN)..=(lane, sequence, i64::MAX)).next().is_some()
+        };
+        for (lane, run, other) in misplaced.drain(..) {
+            if !named(lane, other) {
+                let places = run.messages().filter(|(sequence, _)| !named(lane, *sequence));
+                backward.extend(places.map(|(sequence, offset)| ((lane, sequence), (run.partition, offset))));
             }
         }
     }
