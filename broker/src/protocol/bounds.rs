@@ -1,6 +1,7 @@
 //! Holds every length of a request's body against the bytes that remain, before anything is allocated for it.
 //!
-//! - A string, bytes or tagged field is no longer than what remains.
+//! - A string, bytes or tagged field is no longer than what remains, and a string, in whatever form, no longer than
+//!   [`MAX_STRING_BYTES`]: so every string can be written in the old form too, which has 16 bits for its length.
 //! - An array's count times the smallest size of its element is no more than what remains, and all counts of a request
 //!   together are at most [`MAX_ELEMENTS`]. An element takes at most about 200 bytes once decoded, so a request's
 //!   structs take at most about 25 MiB, whatever its frame says; its bytes stay slices of the frame.
@@ -14,6 +15,9 @@ use super::schema::{self, Body, Field, Kind};
 /// Elements of arrays, and tagged fields, in one request. Real requests name partitions: Kafka recommends at most
 /// 4,000 of them a broker.
 pub const MAX_ELEMENTS: usize = 1 << 17;
+
+/// The longest string in bytes, as Kafka has it.
+pub const MAX_STRING_BYTES: usize = i16::MAX as usize;
 
 /// A length that is not backed by bytes.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +51,12 @@ pub enum BoundsError {
         /// The length claimed; -1 is null, also where it is written compact.
         got: i64,
     },
+    /// More than [`MAX_STRING_BYTES`].
+    #[error("a string of {got} bytes, at most {MAX_STRING_BYTES} are allowed")]
+    StringTooLong {
+        /// The length claimed.
+        got: usize,
+    },
     /// An unsigned varint of more than 32 bits.
     #[error("an unsigned varint of more than 32 bits")]
     Varint,
@@ -68,6 +78,24 @@ pub(super) fn check(body: &Body, version: i16, bytes: &[u8]) -> Result<(), Bound
     walk.fields(body.fields)
 }
 
+/// What begins with a length or a count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Prefixed {
+    String,
+    Bytes,
+    Array,
+}
+
+impl Prefixed {
+    fn name(self) -> &'static str {
+        match self {
+            Prefixed::String => "a string",
+            Prefixed::Bytes => "bytes",
+            Prefixed::Array => "an array",
+        }
+    }
+}
+
 struct Walk<'a> {
     rest: &'a [u8],
     version: i16,
@@ -86,15 +114,16 @@ impl<'a> Walk<'a> {
     fn kind(&mut self, kind: Kind, is_nullable: bool) -> Result<(), BoundsError> {
         match kind {
             Kind::Fixed(size) => self.take("a field", size).map(drop),
-            Kind::String => match self.length("a string", is_nullable)? {
-                Some(len) => self.take("a string", len).map(drop),
+            Kind::String => match self.length(Prefixed::String, is_nullable)? {
+                Some(got) if got > MAX_STRING_BYTES => Err(BoundsError::StringTooLong { got }),
+                Some(len) => self.take(Prefixed::String.name(), len).map(drop),
                 None => Ok(()),
             },
-            Kind::Bytes => match self.length("bytes", is_nullable)? {
-                Some(len) => self.take("bytes", len).map(drop),
+            Kind::Bytes => match self.length(Prefixed::Bytes, is_nullable)? {
+                Some(len) => self.take(Prefixed::Bytes.name(), len).map(drop),
                 None => Ok(()),
             },
-            Kind::Array(element) => match self.length("an array", is_nullable)? {
+            Kind::Array(element) => match self.length(Prefixed::Array, is_nullable)? {
                 Some(count) => self.elements(*element, count),
                 None => Ok(()),
             },
@@ -109,7 +138,7 @@ impl<'a> Walk<'a> {
         }
         self.count(count)?;
         if let Kind::Fixed(size) = element {
-            return self.take("an array", count * size).map(drop);
+            return self.take(Prefixed::Array.name(), count * size).map(drop);
         }
         (0..count).try_for_each(|_| self.kind(element, false))
     }
@@ -139,18 +168,16 @@ impl<'a> Walk<'a> {
     }
 
     /// A length or count; `None` is null.
-    fn length(&mut self, what: &'static str, is_nullable: bool) -> Result<Option<usize>, BoundsError> {
-        let length = if self.is_flexible {
-            i64::from(self.varint()?) - 1
-        } else if what == "a string" {
-            i64::from(i16::from_be_bytes(self.take_array("a length")?))
-        } else {
-            i64::from(i32::from_be_bytes(self.take_array("a length")?))
+    fn length(&mut self, what: Prefixed, is_nullable: bool) -> Result<Option<usize>, BoundsError> {
+        let length = match what {
+            _ if self.is_flexible => i64::from(self.varint()?) - 1,
+            Prefixed::String => i64::from(i16::from_be_bytes(self.take_array("a length")?)),
+            Prefixed::Bytes | Prefixed::Array => i64::from(i32::from_be_bytes(self.take_array("a length")?)),
         };
         match usize::try_from(length) {
             Ok(length) => Ok(Some(length)),
             Err(_) if length == -1 && is_nullable => Ok(None),
-            Err(_) => Err(BoundsError::Negative { what, got: length }),
+            Err(_) => Err(BoundsError::Negative { what: what.name(), got: length }),
         }
     }
 

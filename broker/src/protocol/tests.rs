@@ -254,6 +254,20 @@ fn a_negative_length_is_refused_where_null_is_not_allowed() {
 }
 
 #[test]
+fn a_string_longer_than_16_bits_can_say_is_refused_in_the_compact_form_too() {
+    for (len, is_accepted) in [(bounds::MAX_STRING_BYTES, true), (bounds::MAX_STRING_BYTES + 1, false)] {
+        let request = HeartbeatRequest::default().with_group_id(GroupId("g".repeat(len).into()));
+        let mut body = BytesMut::new();
+        request.encode(&mut body, 4).unwrap();
+        if is_accepted {
+            decode(&Request::parse(frame(ApiKey::Heartbeat, 4, &body)).unwrap()).unwrap();
+        } else {
+            assert_eq!(decode_error(ApiKey::Heartbeat, 4, &body), BoundsError::StringTooLong { got: len });
+        }
+    }
+}
+
+#[test]
 fn a_known_tagged_field_of_another_length_than_it_says_is_refused() {
     let request = FetchRequest::default()
         .with_replica_state(fetch_request::ReplicaState::default().with_replica_id(BrokerId(3)).with_replica_epoch(4));

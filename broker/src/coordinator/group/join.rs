@@ -7,10 +7,18 @@ use super::member::{Member, MemberId};
 use super::rebalance::JoinPhase;
 use super::{Group, GroupState, ReplyToken, Transition};
 use crate::coordinator::GroupError;
+use crate::coordinator::records::wire::MAX_STRING_BYTES;
 
 /// How long the first join of a member may wait; it cannot send heartbeats before it knows its id, and the coordinator
 /// does not learn of a lost connection (Kafka's `CLASSIC_GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS`).
 const NEW_MEMBER_JOIN_TIMEOUT_MS: i32 = 5 * 60 * 1000;
+
+/// How many protocols a member may name: each is held against those of all members. Clients name up to three; Kafka sets
+/// no bound.
+const MAX_PROTOCOLS: usize = 32;
+
+/// What is appended to the prefix of a member id: a hyphen and a UUID.
+const FRESH_ID_BYTES: usize = 37;
 
 /// A join, as JoinGroup v0 to v9 ask for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +94,7 @@ impl Group {
         if !self.has_room_for(&request.member_id, t.settings.max_size) {
             self.forget(&request.member_id.as_str().into());
             t.refuse_join(token, "", GroupError::GroupMaxSizeReached { max_size: t.settings.max_size });
-        } else if !self.supports(&request) {
+        } else if request.protocols.len() > MAX_PROTOCOLS || !self.supports(&request) {
             t.refuse_join(token, &request.member_id, GroupError::InconsistentGroupProtocol);
         } else if request.member_id.is_empty() {
             self.join_new(request, fresh_id, token, t);
@@ -123,6 +131,7 @@ impl Group {
 
     fn join_new(&mut self, request: JoinRequest, fresh_id: Uuid, token: ReplyToken, t: &mut Transition<'_>) {
         let prefix = request.group_instance_id.as_deref().unwrap_or(&request.client_id);
+        let prefix = &prefix[..prefix.floor_char_boundary(MAX_STRING_BYTES - FRESH_ID_BYTES)];
         let member_id: MemberId = format!("{prefix}-{fresh_id}").into();
         let predecessor = request.group_instance_id.as_ref().and_then(|id| self.static_members.get(id)).cloned();
         match predecessor {

@@ -486,3 +486,24 @@ fn subscriptions_are_read_as_far_as_they_can_be() {
     let (sim, _) = Sim::stable(vec![with(topics), with(b"\0\x01\x7f\xff\xff\xff")]);
     assert!(sim.group.is_subscribed_to("anything"), "a consumer that does not tell may consume anything");
 }
+
+#[test]
+fn a_member_with_more_protocols_than_any_client_has_is_refused() {
+    let names: Vec<String> = (0..33).map(|number| format!("p{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut sim = Sim::new(0);
+    let token = sim.join(JoinRequest { protocols: protocols(&names), ..new_member() });
+    assert_eq!(sim.join_refused(token).error, GroupError::InconsistentGroupProtocol);
+    let token = sim.join(JoinRequest { protocols: protocols(&names[..32]), ..new_member() });
+    assert_eq!(sim.joined(token).generation_id, 1);
+}
+
+#[test]
+fn a_member_id_made_of_the_longest_client_id_can_be_written() {
+    let mut sim = Sim::new(0);
+    let token = sim.join(JoinRequest { client_id: format!("x{}", "é".repeat(16_383)), ..new_member() });
+    let joined = sim.joined(token);
+    assert_eq!(joined.member_id.len(), 32_766, "cut at a character");
+    sim.lead(&joined);
+    assert_eq!(sim.group.state(), GroupState::Stable);
+}

@@ -161,12 +161,18 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Appends a string with an `i16` length. Longer than 32,767 bytes it is cut at a character: no such string comes over
-/// the wire, where lengths are `i16` too.
+/// The longest string that has an `i16` length, in bytes. No longer one comes over the wire.
+pub const MAX_STRING_BYTES: usize = i16::MAX as usize;
+
+/// Appends a string with an `i16` length.
+///
+/// # Panics
+///
+/// On a string of more than [`MAX_STRING_BYTES`]: another one would be read back.
 pub fn put_string(to: &mut Vec<u8>, string: &str) {
-    let len = string.floor_char_boundary(i16::MAX as usize);
-    to.extend_from_slice(&(len as i16).to_be_bytes());
-    to.extend_from_slice(&string.as_bytes()[..len]);
+    assert!(string.len() <= MAX_STRING_BYTES, "a string of {} bytes has no i16 length", string.len());
+    to.extend_from_slice(&(string.len() as i16).to_be_bytes());
+    to.extend_from_slice(string.as_bytes());
 }
 
 /// Appends a string that may be null.
