@@ -14,9 +14,10 @@ use crate::coordinator::OffsetsLogError;
 use crate::coordinator::records::Record;
 use crate::coordinator::snapshot::{self, SnapshotOf};
 
-/// Partitions whose logs are not open yet are tried again so often, for so long.
+/// Partitions whose logs are not open yet are tried again after so long, however often: recovery takes what it takes.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
-const MOST_RETRIES: usize = 30_000;
+/// How long to wait for them without a word.
+const QUIET_RETRIES: u32 = 3_000;
 
 /// Keeps deadlines, retention and snapshots until it is aborted.
 pub async fn keep(coordinated: Arc<Coordinated>) {
@@ -66,7 +67,7 @@ impl Coordinated {
             return;
         };
         let mut waiting: Vec<&Shard> = self.shards.iter().collect();
-        for _ in 0..MOST_RETRIES {
+        for tries in 1u32.. {
             waiting.retain(|shard| {
                 let of = SnapshotOf { topic_id, partition: shard.partition };
                 match loader::load(&self.host, &self.directory, of, &self.is_stopping) {
@@ -85,9 +86,11 @@ impl Coordinated {
                 info!(groups, "groups loaded");
                 return;
             }
+            if tries % QUIET_RETRIES == 0 {
+                warn!(partitions = waiting.len(), "groups are not available yet: their partitions are being opened");
+            }
             std::thread::sleep(RETRY_PAUSE);
         }
-        error!(partitions = waiting.len(), "groups of these partitions are not available: their logs did not open");
     }
 
     fn serve(&self, shard: &Shard, loaded: Loaded) {

@@ -150,10 +150,12 @@ impl Shard {
             let waiting = std::mem::take(&mut *self.commits.lock().unwrap_or_else(PoisonError::into_inner));
             state.commit(host, waiting);
         });
-        // Ours was among them, or among those of somebody who had the lock before, or the shard does not serve. Then it
-        // stays behind with nobody to answer to, and is passed over.
-        let refused = stepped.err().unwrap_or(GroupError::NotAvailable);
-        outcome.try_recv().unwrap_or(Err(refused))
+        // Ours was among them, or among those of somebody who had the lock before, or the shard does not serve.
+        let answered = outcome.try_recv().ok();
+        let Err(refused) = stepped else { return answered.unwrap_or(Err(GroupError::NotAvailable)) };
+        drop(outcome);
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner).retain(|commit| !commit.reply.is_closed());
+        answered.unwrap_or(Err(refused))
     }
 
     #[cfg(test)]

@@ -352,6 +352,8 @@ async fn until_loaded_everything_but_a_heartbeat_waits() {
     let after = broker.start_loading();
     assert_eq!(after.fetch_offsets("g", None), Err(GroupError::LoadInProgress));
     assert_eq!(after.commit_offsets(commit("g", Some(&joined), 1)).await, Err(GroupError::LoadInProgress));
+    let waiting: usize = after.coordinated.shards.iter().map(Shard::waiting_commits).sum();
+    assert_eq!(waiting, 0, "what was refused is not kept");
     assert_eq!(after.join(join_request("g", "")).await.unwrap_err().error, GroupError::LoadInProgress);
     assert_eq!(after.heartbeat(heartbeat("g", &joined)), Ok(()));
     broker.log.is_opening.store(false, Ordering::SeqCst);
