@@ -1,5 +1,5 @@
-//! Text that crosses the seam to the coordinator. A request's text is a slice of its frame; the coordinator keeps what it
-//! is given for as long as the group lives, so it gets copies.
+//! Text that crosses the seam to the coordinator. A request's text and bytes are slices of its frame; the coordinator keeps
+//! what it is given for as long as the group lives, so it gets copies.
 
 use kafka_protocol::protocol::StrBytes;
 

@@ -1,7 +1,8 @@
 //! JoinGroup, versions 0 to 9 (classic protocol).
 //!
-//! Deviations from Kafka: none known.
+//! Deviations from Kafka: a member that names more than 32 protocols is refused (INCONSISTENT_GROUP_PROTOCOL).
 
+use bytes::Bytes;
 use kafka_protocol::messages::join_group_response::JoinGroupResponseMember;
 use kafka_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 use kafka_protocol::protocol::StrBytes;
@@ -38,7 +39,9 @@ fn join_request(head: &Request, request: JoinGroupRequest, peer: &Peer) -> JoinR
         // As Java prints an InetAddress without a host name; Kafka's tools show it.
         client_host: format!("/{}", peer.remote.ip().to_canonical()),
         protocol_type: request.protocol_type.to_string(),
-        protocols: protocols.map(|one| Protocol { name: one.name.to_string(), metadata: one.metadata }).collect(),
+        protocols: protocols
+            .map(|one| Protocol { name: one.name.to_string(), metadata: Bytes::copy_from_slice(&one.metadata) })
+            .collect(),
         session_timeout_ms: request.session_timeout_ms,
         // Version 0 has no rebalance time-out.
         rebalance_timeout_ms: match head.version {
@@ -66,4 +69,23 @@ fn joined_response(joined: Joined) -> JoinGroupResponse {
         .with_skip_assignment(joined.skip_assignment)
         .with_member_id(joined.member_id.into())
         .with_members(members.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+
+    use super::*;
+
+    #[test]
+    fn a_member_does_not_keep_the_frame_it_came_in() {
+        let frame = Bytes::from(vec![b'm'; 64]);
+        let protocol = JoinGroupRequestProtocol::default().with_name("range".into()).with_metadata(frame.slice(8..40));
+        let request = JoinGroupRequest::default().with_protocols(vec![protocol]);
+        let head = Request::parse(Bytes::from_static(&[0, 11, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0])).unwrap();
+        let peer = Peer { remote: "127.0.0.1:9".parse().unwrap(), local: "127.0.0.1:9".parse().unwrap() };
+        let kept = join_request(&head, request, &peer);
+        assert_eq!(kept.protocols[0].metadata, frame[8..40]);
+        assert!(frame.is_unique(), "nothing refers to the frame any more");
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Deviations from Kafka: none known.
 
+use bytes::Bytes;
 use kafka_protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 
 use super::Api;
@@ -23,7 +24,9 @@ pub(super) async fn handle(api: &Api, version: i16, request: SyncGroupRequest) -
         generation_id: request.generation_id,
         protocol_type: owned(request.protocol_type),
         protocol_name: owned(request.protocol_name),
-        assignments: assignments.map(|one| (one.member_id.to_string(), one.assignment)).collect(),
+        assignments: assignments
+            .map(|one| (one.member_id.to_string(), Bytes::copy_from_slice(&one.assignment)))
+            .collect(),
     };
     match api.groups.sync(sync).await {
         Ok(synced) => SyncGroupResponse::default()

@@ -11,6 +11,13 @@
 //! takes is charged to one budget for all connections, as the bytes arrive and not as they are claimed. So request frames
 //! take at most `max_bytes_in_flight + max_frame_bytes + 32 KiB × max_connections` bytes.
 //!
+//! Replies are not charged: the budget is what requests wait for, and a client that does not read would make all others
+//! wait with it for [`NetSettings::write_stall_timeout`]. A connection queues less than 256 KiB of replies
+//! (`send::PIECE_BYTES`), and on top of that one reply, whatever its size; then it sends before it reads on. Records are
+//! not in it, they go from the page cache; what is in memory is what the service builds: large only where the answer
+//! names every topic, partition, setting, group or offset there is. So clients that ask for it and do not read hold at most
+//! `max_connections × (256 KiB + the largest such reply)` bytes, until the time-out.
+//!
 //! Readers that hold part of a frame and wait for the budget cannot block each other for ever: one at a time may
 //! overdraw it to finish its frame. While anybody waits, readers that hold budget and whose clients are slow are closed
 //! ([`frames`]); requests that fit the connection's own buffer never wait.
