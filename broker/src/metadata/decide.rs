@@ -17,6 +17,13 @@ const MAX_NEW_PARTITIONS: i32 = 10_000;
 /// The longest value of a setting, which the journal's strings can hold.
 const MAX_SETTING_BYTES: usize = 32 << 10;
 
+/// What an internal topic that is adopted is kept by: Kafka's `offsets.topic.segment.bytes` and
+/// `transaction.state.log.segment.bytes`, and its policy for both.
+const INTERNAL_SETTINGS: [(&str, &str); 2] = [("cleanup.policy", "compact"), ("segment.bytes", "104857600")];
+/// Where producer ids may go on from once a topic was adopted.
+const FIRST_RANDOM_PRODUCER_ID: i64 = 1 << 40;
+const LAST_RANDOM_PRODUCER_ID: i64 = 1 << 53;
+
 /// What decisions depend on beside the state.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
@@ -41,7 +48,11 @@ impl Rules {
     pub(super) fn decide(&self, image: &Image, command: &Command) -> Result<Decision, Refusal> {
         match command {
             Command::CreateTopic(new) => self.create_topic(image, new).map(Decision::topic),
-            Command::AdoptTopic(found) => adopt_topic(image, found).map(Decision::topic),
+            Command::AdoptTopic(found) => adopt_topic(image, found).map(|topic| {
+                let mut decision = Decision::topic(topic);
+                decision.entries.extend(foreign_producer_ids_passed(image));
+                decision
+            }),
             Command::DeleteTopic { id } => delete_topic(image, *id),
             Command::GrowPartitions { name, total, assignments } => {
                 self.grow_partitions(image, name, *total, assignments.as_deref()).map(Decision::topic)
@@ -180,8 +191,27 @@ fn adopt_topic(image: &Image, found: &AdoptedTopic) -> Result<TopicMetadata, Ref
         id: found.id,
         partitions: found.partitions,
         internal: is_internal(&found.name),
-        settings: BTreeMap::new(),
+        settings: adopted_settings(&found.name),
     })
+}
+
+/// Where a topic's settings were is not known here; what its coordinator keeps in an internal one must not age away.
+fn adopted_settings(topic: &str) -> BTreeMap<String, String> {
+    let settings: &[(&str, &str)] = if is_internal(topic) { &INTERNAL_SETTINGS } else { &[] };
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// An adopted log knows producers whose ids somebody else handed out, and takes a batch of another producer of the same id
+/// for one that it has. So ids go on from a random block that is above any id Kafka has come to by counting from 0, and
+/// that no two metadata are likely to choose. It is below 2^53, which tools that keep numbers in doubles can show.
+fn foreign_producer_ids_passed(image: &Image) -> Option<Entry> {
+    if image.next_producer_id >= FIRST_RANDOM_PRODUCER_ID {
+        return None;
+    }
+    let (random, _) = Uuid::new_v4().as_u64_pair();
+    let blocks = (LAST_RANDOM_PRODUCER_ID - FIRST_RANDOM_PRODUCER_ID) / PRODUCER_ID_BLOCK;
+    let block = i64::try_from(random % blocks.unsigned_abs()).unwrap_or(0);
+    Some(Entry::NextProducerId(FIRST_RANDOM_PRODUCER_ID + block * PRODUCER_ID_BLOCK))
 }
 
 fn delete_topic(image: &Image, id: Uuid) -> Result<Decision, Refusal> {
@@ -325,6 +355,38 @@ mod tests {
         let gone = decided(&mut image, Command::DeleteTopic { id: old.id });
         assert_eq!(gone, Err(Refusal::UnknownTopicId { id: old.id }));
         assert_ne!(create(&mut image, NewTopic::named("a")).unwrap().id, old.id);
+    }
+
+    fn adopt(image: &mut Image, name: &str) -> Arc<TopicMetadata> {
+        let found = AdoptedTopic { name: name.to_owned(), id: Uuid::new_v4(), partitions: 1 };
+        decided(image, Command::AdoptTopic(found)).unwrap().topic().unwrap().clone()
+    }
+
+    #[test]
+    fn an_adopted_internal_topic_is_compacted_and_any_other_has_the_defaults() {
+        let mut image = Image::default();
+        let settings = &adopt(&mut image, "__consumer_offsets").settings;
+        assert_eq!(settings.get("cleanup.policy").map(String::as_str), Some("compact"));
+        for (name, value) in settings {
+            assert_eq!(topic_settings::check("__consumer_offsets", name, value).as_ref(), Ok(value));
+        }
+        assert!(adopt(&mut image, "a").settings.is_empty());
+    }
+
+    #[test]
+    fn producer_ids_that_an_adopted_log_may_know_are_not_handed_out() {
+        let first_id = |image: &mut Image| match decided(image, Command::AllocateProducerIds) {
+            Ok(Committed::ProducerIds { first }) => first,
+            other => panic!("{other:?}"),
+        };
+        let (mut image, mut other) = (Image::default(), Image::default());
+        adopt(&mut image, "a");
+        adopt(&mut other, "a");
+        let first = first_id(&mut image);
+        assert!((FIRST_RANDOM_PRODUCER_ID..LAST_RANDOM_PRODUCER_ID).contains(&first), "{first}");
+        assert_ne!(first, first_id(&mut other), "one in nine million million");
+        adopt(&mut image, "b");
+        assert_eq!(first_id(&mut image), first + PRODUCER_ID_BLOCK);
     }
 
     #[test]
