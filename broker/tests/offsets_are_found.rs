@@ -24,11 +24,11 @@ fn places_are_found() {
     timed_topic(&mut client);
     let mut place = |place: i64| {
         let found = support::list_offset(&mut client, TOPIC, 0, place);
-        (found.error_code, found.offset, found.timestamp)
+        (found.error_code, found.offset, found.timestamp, found.leader_epoch)
     };
-    assert_eq!(place(-1), (0, 5, -1), "latest");
-    assert_eq!(place(-2), (0, 0, -1), "earliest");
-    assert_eq!(place(-3), (0, 3, 301), "the largest timestamp");
+    assert_eq!(place(-1), (0, 5, -1, 0), "latest");
+    assert_eq!(place(-2), (0, 0, -1, 0), "earliest");
+    assert_eq!(place(-3), (0, 3, 301, 0), "the largest timestamp");
 }
 
 #[test]
@@ -49,9 +49,9 @@ fn an_empty_partition_has_places_and_no_times() {
     let broker = TestBroker::start();
     let mut client = broker.client();
     support::create_topic(&mut client, TOPIC, 1);
-    for (asked, offset) in [(-1, 0), (-2, 0), (-3, -1), (5, -1)] {
+    for (asked, offset, epoch) in [(-1, 0, 0), (-2, 0, 0), (-3, -1, -1), (5, -1, -1)] {
         let found = support::list_offset(&mut client, TOPIC, 0, asked);
-        assert_eq!((found.error_code, found.offset), (0, offset), "{asked}");
+        assert_eq!((found.error_code, found.offset, found.leader_epoch), (0, offset, epoch), "{asked}");
     }
 }
 

@@ -68,7 +68,13 @@ fn offset_at(
     };
     Ok(match asked.timestamp {
         LATEST => TimestampOffset { offset: below, leader_epoch: partition.leader_epoch(), ..UNKNOWN },
-        EARLIEST | EARLIEST_LOCAL => TimestampOffset { offset: log.log_start_offset(), ..UNKNOWN },
+        EARLIEST | EARLIEST_LOCAL => {
+            let offset = log.log_start_offset();
+            // What is appended first to an empty log is of the epoch that there is now.
+            let upcoming =
+                || if offset == log.log_end_offset() { partition.leader_epoch() } else { UNKNOWN.leader_epoch };
+            TimestampOffset { offset, leader_epoch: log.epoch_of(offset).unwrap_or_else(upcoming), ..UNKNOWN }
+        }
         MAX_TIMESTAMP => log.max_timestamp()?.unwrap_or(UNKNOWN),
         LATEST_TIERED => UNKNOWN,
         timestamp => log.offset_for_timestamp(timestamp, below)?.unwrap_or(UNKNOWN),

@@ -48,6 +48,12 @@ impl LeaderEpochs {
         self.entries.last().map(|(epoch, _)| *epoch)
     }
 
+    /// The epoch that wrote at `offset`, or would have; `None` before the first.
+    pub(super) fn epoch_of(&self, offset: i64) -> Option<i32> {
+        let after = self.entries.partition_point(|(_, start)| *start <= offset);
+        after.checked_sub(1).map(|index| self.entries[index].0)
+    }
+
     /// Notes that `epoch` writes from `start_offset` on.
     pub(super) fn assign(&mut self, epoch: i32, start_offset: i64) -> Result<(), LogError> {
         if epoch < 0 || self.latest().is_some_and(|latest| epoch <= latest) {
@@ -187,6 +193,10 @@ mod tests {
         assert_eq!(epochs.end_offset_for(3, 30), Some((2, 10)));
         assert_eq!(epochs.end_offset_for(4, 30), Some((4, 30)));
         assert_eq!(epochs.end_offset_for(5, 30), None);
+        assert_eq!(
+            [-1, 0, 9, 10, 30].map(|offset| epochs.epoch_of(offset)),
+            [None, Some(2), Some(2), Some(4), Some(4)]
+        );
     }
 
     #[test]

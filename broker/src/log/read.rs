@@ -134,6 +134,12 @@ impl Log {
         super::segment::lock(&self.epochs).end_offset_for(epoch, self.log_end_offset.load(Ordering::Acquire))
     }
 
+    /// The leader epoch that the record at `offset` was, or would have been, written in; `None` if no epoch reaches back
+    /// to it.
+    pub fn epoch_of(&self, offset: i64) -> Option<i32> {
+        super::segment::lock(&self.epochs).epoch_of(offset)
+    }
+
     /// The newest leader epoch that wrote to this log.
     pub fn latest_epoch(&self) -> Option<i32> {
         super::segment::lock(&self.epochs).latest()
