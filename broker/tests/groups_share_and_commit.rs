@@ -351,6 +351,30 @@ fn several_groups_are_asked_for_at_once() {
 }
 
 #[test]
+fn what_is_asked_for_again_and_again_is_answered_once() {
+    let broker = TestBroker::start();
+    let mut client = broker.client();
+    support::create_topic(&mut client, TOPIC, 1);
+    assert_eq!(commit(&mut client, &commit_request("one", TOPIC, 0, 1, "")), 0);
+    let topic = OffsetFetchRequestTopics::default().with_name(topic_name(TOPIC)).with_partition_indexes(vec![0; 100]);
+    let group = |name: &str| OffsetFetchRequestGroup::default().with_group_id(GroupId(text(name)));
+    let groups = vec![group("one").with_topics(Some(vec![topic; 100])), group("two"), group("two"), group("two")];
+    let response = client.call(8, &OffsetFetchRequest::default().with_groups(groups));
+    let [one, two] = &response.groups[..] else { panic!("{} groups", response.groups.len()) };
+    assert_eq!(one.topics.iter().map(|topic| topic.partitions.len()).sum::<usize>(), 1);
+    assert_eq!((two.error_code, two.topics.len()), (42, 0), "INVALID_REQUEST");
+
+    let topic = OffsetFetchRequestTopic::default().with_name(topic_name(TOPIC)).with_partition_indexes(vec![0; 100]);
+    let request = OffsetFetchRequest::default().with_group_id(GroupId(text("one"))).with_topics(Some(vec![topic; 100]));
+    let response = client.call(7, &request);
+    assert_eq!(response.topics.iter().map(|topic| topic.partitions.len()).sum::<usize>(), 1);
+
+    let groups = ["one", "two", "one", "one"].map(|name| GroupId(text(name)));
+    let response = client.call(5, &DescribeGroupsRequest::default().with_groups(groups.to_vec()));
+    assert_eq!(response.groups.len(), 2);
+}
+
+#[test]
 fn a_commit_that_does_not_fit_is_refused() {
     let broker = TestBroker::start();
     let mut member = stable_member(&broker);

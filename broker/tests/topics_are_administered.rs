@@ -276,6 +276,45 @@ fn settings_are_described_with_their_source() {
 }
 
 #[test]
+fn a_resource_is_described_once_however_often_it_is_asked_for() {
+    let broker = TestBroker::start();
+    let mut client = broker.client();
+    support::create_topic(&mut client, "set", 1);
+    let node = metadata(&mut client, 12, None).brokers[0].node_id.to_string();
+    let resource = |kind: i8, name: &str, key: Option<&str>| {
+        let keys = key.map(|key| vec![text(key)]);
+        DescribeConfigsResource::default()
+            .with_resource_type(kind)
+            .with_resource_name(text(name))
+            .with_configuration_keys(keys)
+    };
+    let mut resources = vec![resource(2, "set", Some("retention.ms")), resource(2, "set", Some("segment.bytes"))];
+    resources.extend(vec![resource(2, "set", Some("segment.bytes")); 100]);
+    resources.extend([resource(4, &node, Some("num.partitions")), resource(4, &node, None), resource(4, &node, None)]);
+    // The same number, and no name of this broker.
+    resources.push(resource(4, &format!("0{node}"), None));
+    let results = client.call(4, &DescribeConfigsRequest::default().with_resources(resources)).results;
+    let [topic, broker, other] = &results[..] else { panic!("{} results", results.len()) };
+    let mut names: Vec<&str> = topic.configs.iter().map(|it| it.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["retention.ms", "segment.bytes"]);
+    assert!(broker.configs.len() > 1, "no keys once means all");
+    assert_eq!(other.error_code, error::INVALID_REQUEST);
+}
+
+#[test]
+fn an_internal_topic_is_neither_created_nor_grown_by_clients() {
+    let broker = TestBroker::start();
+    let mut client = broker.client();
+    let name = "__consumer_offsets";
+    assert_eq!(create(&mut client, vec![new_topic(name), new_topic("other")])[0].error_code, error::INVALID_TOPIC);
+    assert_eq!(metadata(&mut client, 12, None).topics.len(), 1, "the other one");
+    let grown = CreatePartitionsTopic::default().with_name(topic_name(name)).with_count(60).with_assignments(None);
+    let request = CreatePartitionsRequest::default().with_topics(vec![grown]).with_timeout_ms(1_000);
+    assert_eq!(client.call(3, &request).results[0].error_code, error::INVALID_TOPIC);
+}
+
+#[test]
 fn topics_and_records_survive_a_restart() {
     let broker = TestBroker::start();
     let mut client = broker.client();

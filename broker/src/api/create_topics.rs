@@ -1,6 +1,8 @@
 //! CreateTopics, versions 2 to 7: settings echoed from version 5 on, topic ids from version 7 on.
 //!
-//! Deviations from Kafka: there is no controller to forward to, so `timeout_ms` has nothing to wait for. A `validate_only` request is answered without a topic id.
+//! Deviations from Kafka: there is no controller to forward to, so `timeout_ms` has nothing to wait for. A `validate_only`
+//! request is answered without a topic id. Internal topics are created by who needs them, never by clients (INVALID_TOPIC_EXCEPTION): how many
+//! partitions they have is settled when the broker starts.
 
 use std::sync::Arc;
 
@@ -9,32 +11,36 @@ use kafka_protocol::messages::create_topics_response::{CreatableTopicConfigs, Cr
 use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
 
 use super::errors::{ErrorWithMessage, KafkaError};
-use super::repeated::Repeated;
+use super::repeated::{Occurrence, Repeated};
 use super::{Api, setting_codes};
-use crate::metadata::{Command, Committed, NewTopic, TopicMetadata};
+use crate::metadata::{Command, Committed, NewTopic, TopicMetadata, is_internal};
 
 /// Creates the topics together, each of them or not; a name that is there twice is refused.
 pub(super) async fn handle(api: &Api, version: i16, request: CreateTopicsRequest) -> CreateTopicsResponse {
-    let repeated = Repeated::among(request.topics.iter().map(|topic| &topic.name));
-    let mut asked: Vec<(TopicName, bool)> = Vec::with_capacity(request.topics.len());
+    let mut repeated = Repeated::among(request.topics.iter().map(|topic| &topic.name));
+    let mut asked: Vec<(TopicName, Option<ErrorWithMessage>)> = Vec::with_capacity(request.topics.len());
     let mut commands = Vec::with_capacity(request.topics.len());
     for topic in request.topics {
-        let is_repeated = repeated.contains(&topic.name);
-        // One answer, however often it was asked for.
-        if !is_repeated || asked.iter().all(|(name, _)| *name != topic.name) {
-            asked.push((topic.name.clone(), is_repeated));
-        }
-        if !is_repeated {
-            commands.push(command(topic));
+        match repeated.meet(&topic.name) {
+            Occurrence::Only if is_internal(&topic.name) => {
+                let refused = ErrorWithMessage::new(KafkaError::InvalidTopicException, "This topic is internal.");
+                asked.push((topic.name, Some(refused)));
+            }
+            Occurrence::Only => {
+                asked.push((topic.name.clone(), None));
+                commands.push(command(topic));
+            }
+            Occurrence::FirstOfSeveral => {
+                let refused = ErrorWithMessage::new(KafkaError::InvalidRequest, "Duplicate topic name.");
+                asked.push((topic.name, Some(refused)));
+            }
+            Occurrence::Again => {}
         }
     }
     let mut outcomes = create(api, commands, request.validate_only).await.into_iter();
-    let results = asked.into_iter().map(|(name, is_repeated)| {
-        let outcome = if is_repeated {
-            Err(ErrorWithMessage::new(KafkaError::InvalidRequest, "Duplicate topic name."))
-        } else {
-            outcomes.next().unwrap_or_else(|| Err(KafkaError::UnknownServerError.into()))
-        };
+    let results = asked.into_iter().map(|(name, refusal)| {
+        let next = || outcomes.next().unwrap_or_else(|| Err(KafkaError::UnknownServerError.into()));
+        let outcome = refusal.map_or_else(next, Err);
         let accepted = |topic: Arc<TopicMetadata>| accepted(api, version, &topic, request.validate_only);
         outcome.map_or_else(refused, accepted).with_name(name)
     });

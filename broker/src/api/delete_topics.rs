@@ -9,7 +9,7 @@ use kafka_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, TopicN
 
 use super::Api;
 use super::errors::{ErrorWithMessage, KafkaError};
-use super::repeated::Repeated;
+use super::repeated::{Occurrence, Repeated};
 use crate::metadata::Command;
 
 /// Deletes each topic on its own; what is there twice is refused.
@@ -20,9 +20,9 @@ pub(super) async fn handle(api: &Api, version: i16, request: DeleteTopicsRequest
         6.. => request.topics,
     };
     let keys: Vec<_> = asked.iter().map(|topic| (topic.name.clone(), topic.topic_id)).collect();
-    let repeated = Repeated::among(keys.iter());
+    let mut repeated = Repeated::among(keys.iter());
     let mut results: Vec<DeletableTopicResult> = Vec::with_capacity(asked.len());
-    for topic in asked {
+    for (topic, key) in asked.into_iter().zip(&keys) {
         let refused = |error: ErrorWithMessage| {
             DeletableTopicResult::default()
                 .with_name(topic.name.clone())
@@ -30,14 +30,13 @@ pub(super) async fn handle(api: &Api, version: i16, request: DeleteTopicsRequest
                 .with_error_code(error.code())
                 .with_error_message(error.message())
         };
-        let result = if repeated.contains(&(topic.name.clone(), topic.topic_id)) {
-            refused(ErrorWithMessage::new(KafkaError::InvalidRequest, "Duplicate topic name or id."))
-        } else {
-            delete(api, version, &topic).await.unwrap_or_else(refused)
-        };
-        if !results.contains(&result) {
-            results.push(result);
-        }
+        results.push(match repeated.meet(key) {
+            Occurrence::Only => delete(api, version, &topic).await.unwrap_or_else(refused),
+            Occurrence::FirstOfSeveral => {
+                refused(ErrorWithMessage::new(KafkaError::InvalidRequest, "Duplicate topic name or id."))
+            }
+            Occurrence::Again => continue,
+        });
     }
     DeleteTopicsResponse::default().with_responses(results)
 }

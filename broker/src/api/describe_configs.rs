@@ -1,13 +1,17 @@
 //! DescribeConfigs, versions 1 to 4: settings of topics and of this broker.
 //!
 //! Deviations from Kafka: there are no dynamic settings of brokers, so the cluster-wide default (a broker resource with
-//! an empty name) has none; loggers, client metrics and groups have no settings here (INVALID_REQUEST).
+//! an empty name) has none; loggers, client metrics and groups have no settings here (INVALID_REQUEST). A resource that is
+//! asked for twice is described once, with the settings asked for in either place.
+
+use std::collections::HashMap;
 
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
 };
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+use kafka_protocol::protocol::StrBytes;
 
 use super::errors::{ErrorWithMessage, KafkaError};
 use super::{Api, setting_codes};
@@ -16,14 +20,13 @@ use crate::metadata::{Described, check_topic_name};
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 
-/// Describes each resource on its own.
+/// Describes each resource on its own, and once.
 pub(super) fn handle(api: &Api, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
     let (synonyms, documentation) = (request.include_synonyms, request.include_documentation);
     let describe = |resource: DescribeConfigsResource| {
         let result = match settings(api, &resource) {
             Ok(settings) => {
-                // No keys, like null, asks for all of them.
-                let keys = resource.configuration_keys.filter(|keys| !keys.is_empty());
+                let keys = keys(resource.configuration_keys);
                 let asked = |setting: &Described| {
                     keys.as_ref().is_none_or(|keys| keys.iter().any(|key| key.as_str() == setting.name))
                 };
@@ -36,7 +39,29 @@ pub(super) fn handle(api: &Api, request: DescribeConfigsRequest) -> DescribeConf
         };
         result.with_resource_type(resource.resource_type).with_resource_name(resource.resource_name)
     };
-    DescribeConfigsResponse::default().with_results(request.resources.into_iter().map(describe).collect())
+    DescribeConfigsResponse::default().with_results(distinct(request.resources).into_iter().map(describe).collect())
+}
+
+/// Each resource once, where it stands first.
+fn distinct(resources: Vec<DescribeConfigsResource>) -> Vec<DescribeConfigsResource> {
+    let mut distinct: Vec<DescribeConfigsResource> = Vec::new();
+    let mut places: HashMap<(i8, StrBytes), usize> = HashMap::new();
+    for resource in resources {
+        let place = *places.entry((resource.resource_type, resource.resource_name.clone())).or_insert(distinct.len());
+        match distinct.get_mut(place) {
+            Some(before) => {
+                let both = keys(before.configuration_keys.take()).zip(keys(resource.configuration_keys));
+                before.configuration_keys = both.map(|(before, more)| before.into_iter().chain(more).collect());
+            }
+            None => distinct.push(resource),
+        }
+    }
+    distinct
+}
+
+/// The settings that are asked for; `None` for all of them, which no keys ask for like null.
+fn keys(keys: Option<Vec<StrBytes>>) -> Option<Vec<StrBytes>> {
+    keys.filter(|keys| !keys.is_empty())
 }
 
 fn settings(api: &Api, resource: &DescribeConfigsResource) -> Result<Vec<Described>, ErrorWithMessage> {
@@ -51,7 +76,7 @@ fn settings(api: &Api, resource: &DescribeConfigsResource) -> Result<Vec<Describ
             Ok(api.metadata.describe_topic(topic))
         }
         BROKER if name.is_empty() => Ok(Vec::new()),
-        BROKER if name.parse() == Ok(api.metadata.node_id()) => Ok(api.metadata.describe_broker().to_vec()),
+        BROKER if name == api.metadata.node_id().to_string() => Ok(api.metadata.describe_broker().to_vec()),
         BROKER => Err(ErrorWithMessage::new(
             KafkaError::InvalidRequest,
             format!("this is broker {}, not {name:?}", api.metadata.node_id()),

@@ -1,12 +1,13 @@
 //! DescribeGroups, versions 0 to 6.
 //!
-//! Deviations from Kafka: none known.
+//! Deviations from Kafka: a group that is asked for twice is described once.
 
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use kafka_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse, GroupId};
 
 use super::errors::AsKafkaError;
 use super::group_text::shared;
+use super::repeated::{Occurrence, Repeated};
 use super::{Api, authorized_operations};
 use crate::coordinator::{GroupDescription, GroupError, MemberDescription};
 
@@ -17,7 +18,10 @@ pub(super) fn handle(api: &Api, version: i16, request: DescribeGroupsRequest) ->
         Ok(group) => described(group).with_authorized_operations(operations),
         Err(error) => not_described(version, group_id, &error),
     };
-    DescribeGroupsResponse::default().with_groups(request.groups.into_iter().map(describe).collect())
+    let mut repeated = Repeated::among(request.groups.iter());
+    let asked: Vec<GroupId> =
+        request.groups.iter().filter(|id| repeated.meet(id) != Occurrence::Again).cloned().collect();
+    DescribeGroupsResponse::default().with_groups(asked.into_iter().map(describe).collect())
 }
 
 fn described(group: GroupDescription) -> DescribedGroup {

@@ -1,7 +1,8 @@
 //! OffsetFetch, versions 1 to 9: one group below version 8, several from there on. Null topics (version 2 on) mean all
 //! that the group has committed.
 //!
-//! Deviations from Kafka: `require_stable` changes nothing, since no offset is ever part of a pending transaction.
+//! Deviations from Kafka: `require_stable` changes nothing, since no offset is ever part of a pending transaction. A
+//! partition that is asked for twice is answered once, and a group that is asked for twice is refused (INVALID_REQUEST).
 
 use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
@@ -10,19 +11,21 @@ use kafka_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
     OffsetFetchResponseTopics,
 };
-use kafka_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse, TopicName};
+use kafka_protocol::messages::{GroupId, OffsetFetchRequest, OffsetFetchResponse, TopicName};
 
 use super::Api;
-use super::errors::AsKafkaError;
+use super::errors::{AsKafkaError, KafkaError};
+use super::repeated::{Occurrence, Partitions, Repeated};
 use crate::coordinator::{FetchTopic, FetchedOffset, FetchedTopic};
 
 /// Answers in the form of the version.
 pub(super) fn handle(api: &Api, version: i16, request: OffsetFetchRequest) -> OffsetFetchResponse {
     if version >= 8 {
-        let groups = request.groups.into_iter().map(|group| one_of_several(api, group));
-        return OffsetFetchResponse::default().with_groups(groups.collect());
+        return OffsetFetchResponse::default().with_groups(several(api, request.groups));
     }
-    let asked = request.topics.map(|topics| topics.into_iter().map(asked_topic).collect::<Vec<_>>());
+    let mut seen = Partitions::default();
+    let topic = |topic: OffsetFetchRequestTopic| asked_topic(topic.name, topic.partition_indexes, &mut seen);
+    let asked = request.topics.map(|topics| topics.into_iter().map(topic).collect::<Vec<_>>());
     match api.groups.fetch_offsets(&request.group_id, asked.as_deref()) {
         Ok(topics) => OffsetFetchResponse::default().with_topics(topics.into_iter().map(topic_response).collect()),
         // Version 1 has no place for an error of the group.
@@ -34,8 +37,9 @@ pub(super) fn handle(api: &Api, version: i16, request: OffsetFetchRequest) -> Of
     }
 }
 
-fn asked_topic(topic: OffsetFetchRequestTopic) -> FetchTopic {
-    FetchTopic { name: topic.name.to_string(), partitions: topic.partition_indexes }
+fn asked_topic(name: TopicName, mut partitions: Vec<i32>, seen: &mut Partitions) -> FetchTopic {
+    seen.retain_new(&name, &mut partitions);
+    FetchTopic { name: name.to_string(), partitions }
 }
 
 fn topic_response(topic: FetchedTopic) -> OffsetFetchResponseTopic {
@@ -64,14 +68,25 @@ fn refused_topic(topic: FetchTopic, error_code: i16) -> OffsetFetchResponseTopic
         .with_partitions(topic.partitions.into_iter().map(partition).collect())
 }
 
+fn several(api: &Api, groups: Vec<OffsetFetchRequestGroup>) -> Vec<OffsetFetchResponseGroup> {
+    let ids: Vec<GroupId> = groups.iter().map(|group| group.group_id.clone()).collect();
+    let mut repeated = Repeated::among(ids.iter());
+    let answer = |group: OffsetFetchRequestGroup| match repeated.meet(&group.group_id) {
+        Occurrence::Only => Some(one_of_several(api, group)),
+        Occurrence::FirstOfSeveral => Some(
+            OffsetFetchResponseGroup::default()
+                .with_group_id(group.group_id)
+                .with_error_code(KafkaError::InvalidRequest.code()),
+        ),
+        Occurrence::Again => None,
+    };
+    groups.into_iter().filter_map(answer).collect()
+}
+
 fn one_of_several(api: &Api, group: OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
-    let asked = group.topics.map(|topics| {
-        let topic = |topic: OffsetFetchRequestTopics| FetchTopic {
-            name: topic.name.to_string(),
-            partitions: topic.partition_indexes,
-        };
-        topics.into_iter().map(topic).collect::<Vec<_>>()
-    });
+    let mut seen = Partitions::default();
+    let topic = |topic: OffsetFetchRequestTopics| asked_topic(topic.name, topic.partition_indexes, &mut seen);
+    let asked = group.topics.map(|topics| topics.into_iter().map(topic).collect::<Vec<_>>());
     let response = match api.groups.fetch_offsets(&group.group_id, asked.as_deref()) {
         Ok(topics) => {
             OffsetFetchResponseGroup::default().with_topics(topics.into_iter().map(topic_of_several).collect())
