@@ -67,7 +67,10 @@ impl Member {
     /// Gets a member id, as clients do since KIP-394; the join is yet to be asked for.
     fn new(broker: &TestBroker) -> Member {
         let mut client = broker.client();
-        let refused = client.call(9, &join_request(&StrBytes::default()));
+        let mut refused = client.call(9, &join_request(&StrBytes::default()));
+        while refused.error_code == error::COORDINATOR_LOAD_IN_PROGRESS {
+            refused = client.call(9, &join_request(&StrBytes::default()));
+        }
         assert_eq!(refused.error_code, error::MEMBER_ID_REQUIRED);
         assert!(!refused.member_id.is_empty());
         Member { client, id: refused.member_id, generation: -1 }
