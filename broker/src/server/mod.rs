@@ -149,6 +149,7 @@ impl Broker {
     pub fn start(config: Config) -> Result<Handle, StartError> {
         let begun = Instant::now();
         descriptors::raise_limit();
+        descriptors::make_room();
         let data_dir = DataDir::open(&config.storage)?;
         let runtime = runtime(&config.settings).map_err(StartError::Thread)?;
         let listener = listen(&runtime, &config)?;

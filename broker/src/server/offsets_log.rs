@@ -46,7 +46,7 @@ impl OffsetsLog for OffsetsTopic {
             let topic = NewTopic::named(NAME)
                 .partitions(partitions)
                 .setting("cleanup.policy", "compact")
-                .setting("segment.bytes", &self.segment_bytes.to_string());
+                .setting("segment.bytes", self.segment_bytes.to_string());
             match self.metadata.propose(Command::CreateTopic(topic)).await {
                 // Another request was faster.
                 Ok(_) | Err(ProposeError::Refused(Refusal::TopicExists { .. })) => Ok(()),
