@@ -74,26 +74,9 @@ impl Distribution {
         self.finished.as_ref().map_or(0, Histogram::len)
     }
 
-    /// The latency that a share `q` (0 to 1) of all due messages did not exceed; `None` of nothing.
-    ///
-    /// An unfinished message is known to have waited at least so long. A percentile is exact while it lies below that,
-    /// else a lower bound.
+    /// [`censored_quantile`] of it.
     pub fn quantile(&self, q: f64) -> Option<Quantile> {
-        let Some((from, unfinished)) = self.censored else {
-            let finished = self.finished.as_ref()?;
-            return Some(Quantile { ns: finished.value_at_quantile(q), at_least: false });
-        };
-        let rank = ((self.len() as f64 * q).ceil() as u64).clamp(1, self.len());
-        let Some(finished) = &self.finished else { return Some(Quantile { ns: from, at_least: true }) };
-        let below = if from == 0 { 0 } else { finished.count_between(0, from - 1).min(finished.len()) };
-        let at_rank = |rank: u64| finished.value_at_quantile(rank as f64 / finished.len() as f64);
-        Some(if rank <= below {
-            Quantile { ns: at_rank(rank), at_least: false }
-        } else if rank <= below.saturating_add(unfinished) {
-            Quantile { ns: from, at_least: true }
-        } else {
-            Quantile { ns: at_rank(rank - unfinished), at_least: true }
-        })
+        censored_quantile(self.finished.as_ref(), self.censored, q)
     }
 
     /// Every distinct finished latency in ascending order, with the share of all due messages (above 0, at most 1) that
@@ -123,6 +106,36 @@ impl Distribution {
             }
         }
     }
+}
+
+/// The latency that a share `q` (0 to 1) of all due messages did not exceed; `None` of nothing. `censored` are the
+/// unfinished: `(least latency, messages)`.
+///
+/// An unfinished message is known to have waited at least so long. A percentile is exact while it lies below that,
+/// else a lower bound.
+pub fn censored_quantile(finished: Option<&Histogram<u64>>, censored: Option<(u64, u64)>, q: f64) -> Option<Quantile> {
+    let finished = finished.filter(|finished| !finished.is_empty());
+    let (from, unfinished) = censored.unwrap_or((u64::MAX, 0));
+    let total = finished.map_or(0, Histogram::len).saturating_add(unfinished);
+    if total == 0 {
+        return None;
+    }
+    let Some(finished) = finished else { return Some(Quantile { ns: from, at_least: true }) };
+    let rank = ((total as f64 * q.clamp(0.0, 1.0)).ceil() as u64).clamp(1, total);
+    let below = match from {
+        _ if unfinished == 0 => finished.len(),
+        0 => 0,
+        from => finished.count_between(0, from - 1).min(finished.len()),
+    };
+    // Half a sample off, so that rounding cannot reach the next rank.
+    let at_rank = |rank: u64| finished.value_at_quantile((rank as f64 - 0.5) / finished.len() as f64);
+    Some(if rank <= below {
+        Quantile { ns: at_rank(rank), at_least: false }
+    } else if rank <= below.saturating_add(unfinished) {
+        Quantile { ns: from, at_least: true }
+    } else {
+        Quantile { ns: at_rank(rank - unfinished), at_least: true }
+    })
 }
 
 /// What coordinated omission would have hidden: how much higher p99 and maximum read from the intended time.

@@ -67,17 +67,12 @@ impl Latency {
 
     /// The value at a quantile from 0 to 1, over all samples and censored messages.
     pub fn quantile(&self, quantile: f64) -> Quantile {
-        let recorded = self.histogram.len();
-        let total = recorded + self.censored;
-        if total == 0 {
-            return Quantile::Empty;
+        let censored = self.censored_from_ns.map(|from_ns| (from_ns, self.censored));
+        match reports::statistics::censored_quantile(Some(&self.histogram), censored, quantile) {
+            None => Quantile::Empty,
+            Some(found) if found.at_least => Quantile::Above(found.ns),
+            Some(found) => Quantile::At(found.ns),
         }
-        let rank = ((quantile.clamp(0.0, 1.0) * total as f64).ceil() as u64).clamp(1, total);
-        if rank > recorded {
-            return Quantile::Above(self.histogram.max());
-        }
-        // Half a sample off, so that rounding cannot reach the next rank.
-        Quantile::At(self.histogram.value_at_quantile((rank as f64 - 0.5) / recorded as f64))
     }
 
     /// The largest sample, 0 without any.
@@ -158,9 +153,9 @@ mod tests {
         let mut latency = Latency::new();
         assert_eq!(latency.quantile(0.5), Quantile::Empty);
         (0..98).for_each(|_| latency.record(0, 1_000_000));
-        latency.record_censored(2);
+        latency.record_censored(5_000_000);
         assert!((milliseconds(latency.quantile(0.98)) - 1.0).abs() < 0.001);
-        assert_eq!(latency.quantile(0.99), Quantile::Above(latency.max()));
+        assert_eq!(latency.quantile(0.99), Quantile::Above(5_000_000));
     }
 
     #[test]

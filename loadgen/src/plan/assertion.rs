@@ -205,13 +205,8 @@ impl Named {
 
 /// A quantile over finished and unfinished messages: an unfinished one is longer than any bound.
 fn at_quantile(latency: &Latency, quantile: f64) -> Option<f64> {
-    let histogram = latency.decode().ok()??;
-    let all = histogram.len() + latency.censored;
-    let rank = (quantile * all as f64).ceil().max(1.0);
-    if rank > histogram.len() as f64 {
-        return Some(f64::INFINITY);
-    }
-    Some(histogram.value_at_quantile(rank / histogram.len() as f64) as f64)
+    let found = reports::statistics::Distribution::of(latency).quantile(quantile)?;
+    Some(if found.at_least { f64::INFINITY } else { found.ns as f64 })
 }
 
 impl Assertion {
@@ -292,7 +287,7 @@ mod tests {
         let mut histogram = Histogram::new_with_bounds(1, 3_600_000_000_000, 3).expect("valid bounds");
         values_ns.for_each(|value| histogram.record(value).expect("in range"));
         let mut result = RunResult::default();
-        result.latencies.intended_to_ack = Latency::from_histogram(&histogram, censored, None, 0);
+        result.latencies.intended_to_ack = Latency::from_histogram(&histogram, censored, Some(7_200_000_000_000), 0);
         result.verdict.complete = true;
         result
     }

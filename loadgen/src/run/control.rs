@@ -4,6 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::driver::ClientError;
 
@@ -16,6 +17,8 @@ pub struct Control {
     end_ns: AtomicU64,
     /// Whether the end was brought forward by the user.
     interrupted: AtomicBool,
+    /// Whether what is due and not sent is given up.
+    hurried: AtomicBool,
     /// Set once the consumers have nothing more to read.
     consumers_done: AtomicBool,
     /// The error that ended the run early.
@@ -30,6 +33,7 @@ impl Default for Control {
             start_ns: AtomicU64::new(0),
             end_ns: AtomicU64::new(u64::MAX),
             interrupted: AtomicBool::new(false),
+            hurried: AtomicBool::new(false),
             consumers_done: AtomicBool::new(false),
             fatal: Mutex::new(None),
             last_error: Mutex::new(None),
@@ -56,10 +60,20 @@ impl Control {
         self.end_ns.load(Ordering::Relaxed)
     }
 
-    /// Ends the measurement now; what was sent is drained and judged.
+    /// Ends the measurement now, and the sending of what is late if the measurement had ended; what was sent is drained
+    /// and judged.
     pub fn interrupt(&self) {
+        let now = crate::clock::now_ns();
         self.interrupted.store(true, Ordering::Relaxed);
-        self.end_at(crate::clock::now_ns());
+        if now >= self.end_ns() {
+            self.hurried.store(true, Ordering::Relaxed);
+        }
+        self.end_at(now);
+    }
+
+    /// Whether what is still due shall not be sent: the user will not wait, or a drain's time has passed since the end.
+    pub(super) fn gives_up_at(&self, now_ns: u64, drain_timeout: Duration) -> bool {
+        self.hurried.load(Ordering::Relaxed) || now_ns > self.end_ns().saturating_add(drain_timeout.as_nanos() as u64)
     }
 
     /// Whether the user ended the measurement.
@@ -187,6 +201,16 @@ mod tests {
         assert!(!group.advance(1, 6), "the group has read that already");
         assert!(group.has_reached(&[5, 7]));
         assert!(!group.has_reached(&[5, 8]));
+    }
+
+    #[test]
+    fn sending_ends_a_drain_after_the_end_or_when_the_user_interrupts_then() {
+        let control = Control::default();
+        control.end_at(100);
+        let drain = Duration::from_nanos(10);
+        assert!(!control.gives_up_at(110, drain) && control.gives_up_at(111, drain));
+        control.interrupt();
+        assert!(control.gives_up_at(0, drain));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::driver::{ClientError, Completion, Outgoing, Producer, ProducerStatist
 use crate::measure::{Metric, Recorder};
 use crate::message::Outcome;
 use crate::verify::{Evidence, Ledger};
-use crate::workload::{Operations, PartitionError, Phase, RateSchedule, Workload};
+use crate::workload::{Operation, Operations, PartitionError, Phase, RateSchedule, Workload};
 
 /// Messages due within one quantum are sent together: every wake-up costs more than sending one message.
 pub(super) const QUANTUM_NS: u64 = 500_000;
@@ -72,7 +72,9 @@ pub(super) struct ProducerReport {
     pub(super) acked_bytes: u64,
     /// Acknowledged in all phases, by partition.
     pub(super) acked_by_partition: Vec<u64>,
+    /// For how long measured messages waited for room while the window was open.
     pub(super) queue_full_ns: u64,
+    /// How late a measured message left at worst.
     pub(super) max_lag_ns: u64,
     pub(super) statistics: ProducerStatistics,
     /// By code, with how often.
@@ -186,6 +188,9 @@ impl ProducerWorker<'_> {
             let due_ns = self.start_ns + operation.intended_ns;
             if due_ns > now || unpaused % CLOCK_EVERY == 0 {
                 now = now_ns();
+                if self.control.gives_up_at(now, self.drain_timeout) {
+                    return self.count_unsent(Some(operation));
+                }
             }
             while due_ns > now && due_ns < self.control.end_ns() {
                 let wake_ns = due_ns.next_multiple_of(QUANTUM_NS);
@@ -207,7 +212,7 @@ impl ProducerWorker<'_> {
                     self.control.end_at(due_ns);
                     return;
                 }
-                Err(Stop::NoRoom) => return self.count_unsent(),
+                Err(Stop::NoRoom) => return self.count_unsent(None),
             }
             unpaused += 1;
             if unpaused >= DRAIN_EVERY {
@@ -252,10 +257,10 @@ impl ProducerWorker<'_> {
         if submitted == Err(SubmitError::QueueFull) {
             submitted = wait_for_room(producer.as_mut(), books, &message, control, *drain_timeout);
             sent_ns = now_ns();
-            books.report.queue_full_ns += sent_ns - actual_ns;
+            books.report.queue_full_ns += measured * (sent_ns.min(control.end_ns()).saturating_sub(actual_ns));
             books.in_flight.sent_at(tag, sent_ns);
         }
-        books.report.max_lag_ns = books.report.max_lag_ns.max(sent_ns.saturating_sub(due_ns));
+        books.report.max_lag_ns = books.report.max_lag_ns.max(measured * sent_ns.saturating_sub(due_ns));
         books.report.warmup_messages += 1 - measured;
         match submitted {
             Ok(()) => {
@@ -274,10 +279,10 @@ impl ProducerWorker<'_> {
         Ok(sent_ns)
     }
 
-    /// The client took no more until the last deadline: what was due by then is unsent.
-    fn count_unsent(&mut self) {
-        let end_ns = self.control.end_ns();
-        for operation in self.operations.by_ref() {
+    /// There is no more sending: what was due, from this operation on, is unsent.
+    fn count_unsent(&mut self, first: Option<Operation>) {
+        let (end_ns, now) = (self.control.end_ns(), now_ns());
+        for operation in first.into_iter().chain(self.operations.by_ref()) {
             let due_ns = self.start_ns + operation.intended_ns;
             if due_ns >= end_ns {
                 break;
@@ -286,7 +291,9 @@ impl ProducerWorker<'_> {
             if self.books.phase(due_ns) == Phase::Measured {
                 self.books.report.measured.unsent += 1;
                 self.books.due(due_ns);
-                self.books.recorder.censored(Metric::IntendedToAck, now_ns().saturating_sub(due_ns));
+                for metric in [Metric::IntendedToAck, Metric::IntendedToSent] {
+                    self.books.recorder.censored(metric, now.saturating_sub(due_ns));
+                }
             }
         }
     }
@@ -338,8 +345,7 @@ fn wait_for_room(
     loop {
         producer.drain(FULL_WAIT, &mut |completion| books.settle(completion, now_ns()));
         let submitted = producer.submit(message);
-        let over_ns = control.end_ns().saturating_add(drain_timeout.as_nanos() as u64);
-        if submitted != Err(SubmitError::QueueFull) || now_ns() > over_ns {
+        if submitted != Err(SubmitError::QueueFull) || control.gives_up_at(now_ns(), drain_timeout) {
             return submitted;
         }
         books.recorder.tick(now_ns());

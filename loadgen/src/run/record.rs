@@ -109,15 +109,19 @@ fn latencies(plan: &Plan, outcome: &Outcome, totals: &schema::Totals) -> schema:
         intended_to_consumed: groups
             .map(|(group, latency)| schema::GroupLatency {
                 group: plan.group_name(group),
-                // What was acknowledged and never read waited for ever: how long is not known.
-                latency: schema::Latency {
-                    censored: totals.acked.saturating_sub(latency.histogram().len()),
-                    ..latency_record(latency)
-                },
+                latency: with_unread(latency_record(latency), outcome, totals),
             })
             .collect(),
         schedule_lag: of(Metric::IntendedToSent),
     }
+}
+
+/// What was never sent, or acknowledged and never read, is later than all that was read, for it never comes.
+fn with_unread(latency: schema::Latency, outcome: &Outcome, totals: &schema::Totals) -> schema::Latency {
+    let censored = (totals.acked + totals.unsent).saturating_sub(latency.count);
+    let latest_ns = latency.max_ns.unwrap_or(0).max(outcome.drain.as_nanos() as u64);
+    let censored_from_ns = (censored > 0).then_some(latest_ns);
+    schema::Latency { censored, censored_from_ns, ..latency }
 }
 
 fn latency_record(latency: &Latency) -> schema::Latency {

@@ -26,6 +26,8 @@ pub struct Ledger {
 struct Acknowledged {
     /// The run that the next acknowledgement may continue.
     open: Option<Run>,
+    /// Whether it stands behind messages of a higher sequence.
+    backward: bool,
     /// The highest sequence acknowledged, and its offset.
     highest: Option<(u64, i64)>,
 }
@@ -87,7 +89,7 @@ impl Ledger {
     pub fn take_evidence(&mut self) -> Evidence {
         for (index, acknowledged) in (0..).zip(&mut self.partitions) {
             let partition = if self.client_chooses { CLIENT_CHOOSES } else { index };
-            acknowledged.close(Lane { producer: self.producer.index, partition }, &mut self.pending.runs);
+            acknowledged.close(Lane { producer: self.producer.index, partition }, &mut self.pending);
         }
         self.pending.producer = self.producer.index;
         self.pending.tally = self.tally;
@@ -111,10 +113,9 @@ impl Ledger {
     /// Begins a run: the place where an order can break.
     fn begin(&mut self, lane: Lane, run: Run) {
         let acknowledged = grown(&mut self.partitions, run.partition);
-        acknowledged.close(lane, &mut self.pending.runs);
-        if acknowledged.highest.is_some_and(|(sequence, offset)| run.sequence < sequence && run.offset > offset) {
-            self.pending.findings.note(Anomaly::NonmonotonicSend, u64::from(run.length), first_of(lane, &run));
-        }
+        acknowledged.close(lane, &mut self.pending);
+        acknowledged.backward =
+            acknowledged.highest.is_some_and(|(sequence, offset)| run.sequence < sequence && run.offset > offset);
         acknowledged.open = Some(run);
     }
 
@@ -127,13 +128,16 @@ impl Ledger {
 }
 
 impl Acknowledged {
-    fn close(&mut self, lane: Lane, runs: &mut Vec<LaneRun>) {
+    fn close(&mut self, lane: Lane, pending: &mut LedgerEvidence) {
         let Some(run) = self.open.take() else { return };
+        if self.backward {
+            pending.findings.note(Anomaly::NonmonotonicSend, u64::from(run.length), first_of(lane, &run));
+        }
         let last = run.end() - 1;
         if self.highest.is_none_or(|(sequence, _)| last > sequence) {
             self.highest = Some((last, run.offset_of(last)));
         }
-        runs.push(LaneRun { lane, run, backward: false });
+        pending.runs.push(LaneRun { lane, run, backward: false });
     }
 }
 
@@ -193,6 +197,15 @@ mod tests {
         assert_eq!(evidence.unknown, [(Lane { producer: 0, partition: 1 }, 0, 2)]);
         let tally = ProducerTally { due: 7, acked: 0, failed: 1, unknown: 2, unsent: 4 };
         assert!(evidence.runs.is_empty() && evidence.tally == tally && tally.adds_up());
+    }
+
+    #[test]
+    fn every_message_of_a_run_that_stands_too_late_is_counted() {
+        let mut ledger = ledger();
+        for (sequence, offset) in [(5, 10), (0, 11), (1, 12), (2, 13), (6, 14)] {
+            ledger.settle(0, sequence, Outcome::Acked { partition: 0, offset });
+        }
+        assert_eq!(evidence(&mut ledger).findings.disorder, [(0, 3)].into());
     }
 
     #[test]
