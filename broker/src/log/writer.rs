@@ -317,6 +317,7 @@ fn validate<'a>(
         }
         if origin == Origin::Client {
             record::validate_shape(&batch.header)?;
+            record::validate_records(batch)?;
             validate_timestamp(&batch.header, settings, now_ms)?;
             if settings.cleanup.compact {
                 record::validate_keys(batch, max_bytes.saturating_mul(DECOMPRESSED_FACTOR))?;

@@ -69,6 +69,18 @@ impl Compression {
         self as i16
     }
 
+    /// At most so many bytes come out for each that goes in, by the densest thing that the format can say: Deflate's 258
+    /// bytes in 2 bits, Snappy's 64 bytes in 3, a byte of LZ4's length, Zstandard's block of 128 KiB in 4.
+    pub(super) fn max_expansion(self) -> usize {
+        match self {
+            Compression::None => 1,
+            Compression::Gzip => 1_032,
+            Compression::Snappy => 22,
+            Compression::Lz4 => 255,
+            Compression::Zstd => 32 << 10,
+        }
+    }
+
     /// Decompresses `input`, to at most `max_bytes`. Memory is taken as bytes come out, never as lengths claim.
     pub fn decompress(self, input: &[u8], max_bytes: usize) -> Result<Cow<'_, [u8]>, DecompressError> {
         let malformed = |source| DecompressError::Malformed { codec: self, source };

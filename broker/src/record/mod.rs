@@ -38,7 +38,7 @@ pub use builder::BatchBuilder;
 pub use compression::{Compression, DecompressError};
 pub use header::{BatchHeader, HEADER_BYTES, TimestampType};
 pub use records::{Record, RecordError, RecordHeader, RecordIter, Records};
-pub use validate::{InvalidBatch, validate_keys, validate_shape};
+pub use validate::{InvalidBatch, validate_keys, validate_records, validate_shape};
 
 #[cfg(test)]
 mod tests;

@@ -160,7 +160,8 @@ impl<'a> RecordIter<'a> {
 }
 
 /// A length-prefixed run of bytes; `None` if its length is -1.
-fn take_bytes<'a>(input: &mut &'a [u8]) -> Result<Option<&'a [u8]>, RecordError> {
+#[inline]
+pub(super) fn take_bytes<'a>(input: &mut &'a [u8]) -> Result<Option<&'a [u8]>, RecordError> {
     let length = take_int(input)?;
     if length == -1 {
         return Ok(None);

@@ -46,6 +46,7 @@ proptest! {
         prop_assert_eq!(batch.header.compression(), Some(codec));
         prop_assert_eq!(batch.header.last_offset(), 76 + sent.len() as i64);
         prop_assert_eq!(batch.header.max_timestamp, sent.iter().map(|record| record.timestamp).max().unwrap());
+        validate_records(&batch).unwrap();
         let records = batch.records(1 << 20).unwrap();
         let read: Vec<_> = records.iter().collect::<Result<_, _>>().unwrap();
         prop_assert_eq!(read.len(), sent.len());
@@ -91,6 +92,7 @@ proptest! {
         for bytes in [&bytes[..], &bytes[..cut.index(bytes.len())]] {
             for batch in batches(bytes).flatten() {
                 let _ = validate_shape(&batch.header);
+                let _ = validate_records(&batch);
                 let _ = validate_keys(&batch, 4096);
                 let _ = (batch.header.last_offset(), batch.header.last_sequence());
                 if let Ok(records) = batch.records(4096) {
@@ -204,6 +206,43 @@ fn a_batch_with_more_or_fewer_records_than_it_claims_ends_in_an_error() {
         let failed = records.iter().any(|record| record.is_err());
         assert!(failed || claimed < 0, "{claimed}");
         assert!(validate_shape(&batch.header).is_err());
+    }
+}
+
+#[test]
+fn records_that_are_not_there_are_not_believed_whatever_the_codec() {
+    for codec in CODECS {
+        let values = [b"a".repeat(300), b"b".to_vec()];
+        let builder = BatchBuilder::new().compression(codec);
+        let builder = values.iter().fold(builder, |builder, value| builder.record(1_000, None, Some(value)));
+        let bytes = builder.build();
+        let batch = Batch::parse(&bytes).unwrap();
+        validate_records(&batch).unwrap();
+        let claim = |record_count| {
+            let header = BatchHeader { record_count, ..batch.header };
+            validate_records(&Batch { header, bytes: &bytes })
+        };
+        assert!(claim(i32::MAX).is_err(), "{codec:?}");
+        if codec == Compression::None {
+            assert!(matches!(claim(3), Err(InvalidBatch::Record(RecordError::Short))));
+            assert!(matches!(claim(1), Err(InvalidBatch::Record(RecordError::LeftOver { .. }))));
+        }
+    }
+    let mut renumbered = batch_of(&["a", "b"]);
+    // The first record has 8 bytes; length, attributes and timestamp delta of the second come before its offset delta.
+    let offset_delta = HEADER_BYTES + 8 + 3;
+    assert_eq!(renumbered[offset_delta], 2, "1, in zig-zag");
+    renumbered[offset_delta] = 4;
+    let refused = validate_records(&Batch::parse(&renumbered).unwrap());
+    assert!(matches!(refused, Err(InvalidBatch::OffsetDelta { got: 2, expected: 1 })), "{refused:?}");
+}
+
+#[test]
+fn highly_compressible_records_are_not_mistaken_for_a_false_count() {
+    for codec in CODECS {
+        let builder = BatchBuilder::new().compression(codec);
+        let bytes = (0..200_000).fold(builder, |builder, _| builder.record(0, None, None)).build();
+        validate_records(&Batch::parse(&bytes).unwrap()).unwrap();
     }
 }
 

@@ -1,9 +1,13 @@
-//! What a producer may send (Kafka's `LogValidator`), as far as the header tells.
+//! What a producer may send (Kafka's `LogValidator`), without decompressing it.
 
 use super::batch::Batch;
-use super::compression::DecompressError;
+use super::compression::{Compression, DecompressError};
 use super::header::{BatchHeader, TimestampType};
-use super::records::RecordError;
+use super::records::{RecordError, take_bytes};
+use super::varint::{take_int, take_long};
+
+/// Bytes of the smallest record: each of its seven fields takes at least one.
+const MIN_RECORD_BYTES: usize = 7;
 
 /// A batch in its format, with a right CRC, that no producer may send.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +25,24 @@ pub enum InvalidBatch {
         record_count: i32,
         /// The header's delta.
         last_offset_delta: i32,
+    },
+    /// More records than the batch's bytes can be decompressed to.
+    #[error("{record_count} records cannot come out of {payload_bytes} bytes of {codec:?} data")]
+    TooManyRecords {
+        /// The header's count.
+        record_count: i32,
+        /// Bytes after the header.
+        payload_bytes: usize,
+        /// The header's codec.
+        codec: Compression,
+    },
+    /// A record is out of line.
+    #[error("the record at position {expected} has offset delta {got}")]
+    OffsetDelta {
+        /// What the record says.
+        got: i32,
+        /// Counted from the batch's first record.
+        expected: i32,
     },
     /// Markers are the transaction coordinator's to write.
     #[error("control batches are not a client's to write")]
@@ -86,6 +108,30 @@ pub fn validate_shape(header: &BatchHeader) -> Result<(), InvalidBatch> {
         return Err(InvalidBatch::TimestampType);
     }
     Ok(())
+}
+
+/// Checks that the header's count of records can be true. Uncompressed records are counted, by their lengths and offsets,
+/// which is what consumers step through them by; what is inside is theirs to read. Compressed ones, which Kafka would
+/// decompress, are only held against the most that their bytes can become.
+pub fn validate_records(batch: &Batch<'_>) -> Result<(), InvalidBatch> {
+    let header = &batch.header;
+    let codec = header.compression().ok_or(InvalidBatch::Codec { code: header.codec() })?;
+    let (record_count, mut rest) = (header.record_count, batch.payload());
+    if codec != Compression::None {
+        let (payload_bytes, most) = (rest.len(), rest.len().saturating_mul(codec.max_expansion()) / MIN_RECORD_BYTES);
+        let fits = usize::try_from(record_count).is_ok_and(|count| count <= most);
+        return fits.then_some(()).ok_or(InvalidBatch::TooManyRecords { record_count, payload_bytes, codec });
+    }
+    for expected in 0..record_count {
+        let mut record = take_bytes(&mut rest)?.ok_or(RecordError::Length { got: -1 })?;
+        let _attributes = record.split_off_first().ok_or(RecordError::Short)?;
+        let _timestamp_delta = take_long(&mut record)?;
+        let got = take_int(&mut record)?;
+        if got != expected {
+            return Err(InvalidBatch::OffsetDelta { got, expected });
+        }
+    }
+    if rest.is_empty() { Ok(()) } else { Err(RecordError::LeftOver { left: rest.len() }.into()) }
 }
 
 /// Checks that every record has a key, decompressing to at most `max_bytes`.

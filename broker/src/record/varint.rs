@@ -13,7 +13,18 @@ pub(super) fn put(output: &mut Vec<u8>, value: i64) {
 }
 
 /// Takes a 64-bit integer off the front of `input`.
+#[inline]
 pub(super) fn take_long(input: &mut &[u8]) -> Result<i64, RecordError> {
+    match **input {
+        [byte, ref rest @ ..] if byte < 0x80 => {
+            *input = rest;
+            Ok(i64::from(byte >> 1) ^ -i64::from(byte & 1))
+        }
+        _ => take_any_long(input),
+    }
+}
+
+fn take_any_long(input: &mut &[u8]) -> Result<i64, RecordError> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {
         let (&byte, rest) = input.split_first().ok_or(RecordError::Short)?;
@@ -31,6 +42,15 @@ pub(super) fn take_long(input: &mut &[u8]) -> Result<i64, RecordError> {
 }
 
 /// Takes a 32-bit integer off the front of `input`.
+#[inline]
 pub(super) fn take_int(input: &mut &[u8]) -> Result<i32, RecordError> {
-    i32::try_from(take_long(input)?).map_err(|_| RecordError::Varint)
+    // Lengths of records have two bytes, mostly.
+    match **input {
+        [low, high, ref rest @ ..] if low >= 0x80 && high < 0x80 => {
+            *input = rest;
+            let value = i32::from(high) << 7 | i32::from(low & 0x7f);
+            Ok((value >> 1) ^ -(value & 1))
+        }
+        _ => i32::try_from(take_long(input)?).map_err(|_| RecordError::Varint),
+    }
 }
