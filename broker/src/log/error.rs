@@ -37,6 +37,11 @@ impl LogError {
         let path = path.into();
         move |source| LogError::Io { action, path, source }
     }
+
+    /// A file was not there.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, LogError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
 }
 
 /// Why an append was refused. Nothing of it was written, unless it says so.

@@ -70,16 +70,15 @@ impl Log {
         Ok(())
     }
 
-    fn sync(&self, segments: &[Arc<Segment>], flushed_offset: i64, target: Point) -> Result<(), LogError> {
+    pub(super) fn sync(&self, segments: &[Arc<Segment>], flushed_offset: i64, target: Point) -> Result<(), LogError> {
         let unflushed = |segment: &&Arc<Segment>| {
             segment.end_offset() > flushed_offset && (segment.base_offset < target.segment || target.position > 0)
         };
         for segment in segments.iter().filter(unflushed) {
-            storage::sync_data(segment.file()?).map_err(LogError::io("fsync", segment.path("log")))?;
-            if segment.base_offset < target.segment {
-                // A closed segment is not looked at again by a recovery: its indexes must be whole.
-                segment.indexes()?.sync()?;
-                storage::sync_file(&file_path(&self.dir, segment.end_offset(), "snapshot"))?;
+            match self.sync_segment(segment, target) {
+                // Retention took it away meanwhile.
+                Err(error) if error.is_not_found() && !self.holds(segment) => {}
+                synced => synced?,
             }
         }
         let epochs_synced = lock(&self.epochs).sync()?;
@@ -90,6 +89,20 @@ impl Log {
             return Err(error);
         }
         Ok(())
+    }
+
+    fn sync_segment(&self, segment: &Segment, target: Point) -> Result<(), LogError> {
+        storage::sync_data(segment.file()?).map_err(LogError::io("fsync", segment.path("log")))?;
+        if segment.base_offset < target.segment {
+            // A closed segment is not looked at again by a recovery: its indexes must be whole.
+            segment.indexes()?.sync()?;
+            storage::sync_file(&file_path(&self.dir, segment.end_offset(), "snapshot"))?;
+        }
+        Ok(())
+    }
+
+    fn holds(&self, segment: &Arc<Segment>) -> bool {
+        self.segments.load().iter().any(|held| Arc::ptr_eq(held, segment))
     }
 
     /// Bytes appended since the last checkpoint: what a recovery after a crash would have to verify.

@@ -116,6 +116,7 @@ pub(super) fn load(dir: &Arc<Path>, settings: &LogSettings, now_ms: i64) -> Resu
         Some(checkpoint) => checkpoint.flushed,
         None => start_of(if distrusted { first } else { active }),
     };
+    let start_of_active = start_of(active);
     let flushed_offset = checkpoint.as_ref().map_or(first, |checkpoint| checkpoint.flushed.offset);
     let log_start_offset = checkpoint.as_ref().map_or(first, |checkpoint| checkpoint.log_start_offset.max(first));
     let mut walk = Walk {
@@ -136,6 +137,8 @@ pub(super) fn load(dir: &Arc<Path>, settings: &LogSettings, now_ms: i64) -> Resu
     // Nothing past the flushed point is known to be on stable storage, even if it was read just now.
     let flushed = match &checkpoint {
         Some(checkpoint) if checkpoint.flushed.offset <= end.offset => checkpoint.flushed,
+        // Closed segments that were here before us are trusted: reading them all only to flush them helps nobody.
+        None if !distrusted => start_of_active,
         _ => start_of(first),
     };
     let checkpoint =

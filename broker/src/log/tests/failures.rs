@@ -22,3 +22,23 @@ fn a_repetition_is_acknowledged_no_sooner_than_what_it_repeats() {
     let repeated = refused(&log, &produced(1, 0));
     assert!(matches!(repeated, AppendError::Storage(LogError::Poisoned(_))), "it is not on stable storage: {repeated}");
 }
+
+#[test]
+fn a_flush_does_not_miss_what_retention_took_away_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(&dir);
+    for _ in 0..20 {
+        append(&log, &batch(1, 200));
+    }
+    drop(log);
+    let log = open_with(&dir, LogSettings { retention_bytes: Some(1_500), ..small_segments() });
+    let (listed, target) = (log.segments.load_full(), lock(&log.checkpoint).written);
+    assert_eq!(log.flushed_offset(), 0);
+    assert!(!log.apply_retention(NOW_MS, 20).unwrap().files.is_empty());
+    log.sync(&listed, 0, target).unwrap();
+    drop(log);
+    let log = open(&dir);
+    std::fs::remove_file(files(dir.path(), "log").remove(0)).unwrap();
+    let missed = log.sync(&log.segments.load(), 0, target);
+    assert!(matches!(missed, Err(LogError::Io { .. })), "what should be there is missed: {missed:?}");
+}
