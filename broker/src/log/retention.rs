@@ -27,33 +27,56 @@ impl Log {
     /// offset moves first. Forgets idle producers, too.
     pub fn apply_retention(&self, now_ms: i64, below: i64) -> Result<Retired, LogError> {
         let settings = self.settings.load();
-        let mut writer = lock(&self.writer);
+        let start_offset = {
+            let mut writer = lock(&self.writer);
+            writer.refuse_if_stopped()?;
+            writer.producers.expire(now_ms, settings.producer_id_expiration_ms);
+            let segments = self.segments.load_full();
+            let mut count = self.expired(&segments, &settings, now_ms, below)?;
+            if count == segments.len()
+                && let Err(error) = self.roll(&mut writer, self.log_end_offset(), &settings, now_ms)
+            {
+                // A full disk has no room for a new segment, and all the more need for the others to go.
+                tracing::warn!(dir = %self.dir.display(), "the active segment stays for now: {error}");
+                count -= 1;
+            }
+            if count == 0 {
+                return Ok(Retired::default());
+            }
+            self.segments.load()[count].base_offset
+        };
+        if let Err(error) = self.advance_start(start_offset) {
+            // Nor does it have room for this; the base offset of the first segment that is left says the same.
+            tracing::warn!(dir = %self.dir.display(), "the new log start offset is not noted yet: {error}");
+        }
+        Ok(Retired { files: self.remove_below_start()?, delay_ms: settings.file_delete_delay_ms })
+    }
+
+    /// Renames the segments below the log start offset out of the way; returns their files. Those that cannot be renamed
+    /// stay listed, so that the next call finds them.
+    fn remove_below_start(&self) -> Result<Vec<PathBuf>, LogError> {
+        // The list changes under this lock.
+        let writer = lock(&self.writer);
         writer.refuse_if_stopped()?;
-        writer.producers.expire(now_ms, settings.producer_id_expiration_ms);
-        let segments = self.segments.load_full();
-        let mut count = self.expired(&segments, &settings, now_ms, below)?;
-        if count == segments.len()
-            && let Err(error) = self.roll(&mut writer, self.log_end_offset(), &settings, now_ms)
-        {
-            // A full disk has no room for a new segment, and all the more need for the others to go.
-            tracing::warn!(dir = %self.dir.display(), "the active segment stays for now: {error}");
-            count -= 1;
-        }
-        if count == 0 {
-            return Ok(Retired::default());
-        }
+        let log_start_offset = self.log_start_offset();
         let mut kept = Vec::clone(&self.segments.load());
+        let count = kept.partition_point(|segment| segment.end_offset() <= log_start_offset).min(kept.len() - 1);
         let gone: Vec<_> = kept.drain(..count).collect();
-        let log_start_offset = self.log_start_offset.fetch_max(kept[0].base_offset, Ordering::AcqRel);
-        let log_start_offset = log_start_offset.max(kept[0].base_offset);
-        self.segments.store(Arc::new(kept));
+        self.segments.store(Arc::new(kept.clone()));
         tracing::info!(dir = %self.dir.display(), segments = count, log_start_offset, "retention takes segments away");
-        let files = self.retire(&gone)?;
-        if let Err(error) = lock(&self.epochs).truncate_start(log_start_offset) {
-            // An epoch that begins before the log does is as true as it was.
-            tracing::warn!(dir = %self.dir.display(), "old leader epochs stay for now: {error}");
+        let (mut files, mut staying) = (Vec::new(), Vec::new());
+        for segment in gone {
+            if let Err(error) = segment.retire(&mut files) {
+                tracing::warn!(dir = %self.dir.display(), "an old segment stays for now: {error}");
+                staying.push(segment);
+            }
         }
-        Ok(Retired { files, delay_ms: settings.file_delete_delay_ms })
+        self.dir_unsynced.store(true, Ordering::Release);
+        if !staying.is_empty() {
+            staying.append(&mut kept);
+            self.segments.store(Arc::new(staying));
+        }
+        Ok(files)
     }
 
     /// How many segments at the start may go.
@@ -91,15 +114,6 @@ impl Log {
         Ok(segments.len())
     }
 
-    fn retire(&self, segments: &[Arc<Segment>]) -> Result<Vec<PathBuf>, LogError> {
-        let mut files = Vec::new();
-        for segment in segments {
-            files.extend(segment.retire()?);
-        }
-        self.dir_unsynced.store(true, Ordering::Release);
-        Ok(files)
-    }
-
     /// Raises the log start offset to `offset` (DeleteRecords), durably; returns what it is then. The bytes go with the
     /// next [`Log::apply_retention`].
     pub fn delete_before(&self, offset: i64) -> Result<i64, ReadError> {
@@ -108,6 +122,11 @@ impl Log {
             let log_start_offset = self.log_start_offset();
             return Err(ReadError::OffsetOutOfRange { offset, log_start_offset, log_end_offset });
         }
+        Ok(self.advance_start(offset)?)
+    }
+
+    /// Raises the log start offset to `offset`, durably; returns what it is then.
+    fn advance_start(&self, offset: i64) -> Result<i64, LogError> {
         let log_start_offset = self.log_start_offset.fetch_max(offset, Ordering::AcqRel).max(offset);
         let mut checkpoint = lock(&self.checkpoint);
         checkpoint.log_start_offset = log_start_offset;
@@ -143,7 +162,10 @@ impl Log {
             storage::truncate(segment.file()?, position).map_err(LogError::io("truncate", segment.path("log")))?;
         }
         // What is renamed here is unlinked by the reload; readers keep what they have open.
-        self.retire(&gone)?;
+        for segment in gone {
+            segment.retire(&mut Vec::new())?;
+        }
+        self.dir_unsynced.store(true, Ordering::Release);
         self.reload(&mut writer, &settings, offset, now_ms)
     }
 

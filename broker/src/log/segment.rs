@@ -272,18 +272,17 @@ impl Segment {
         }
     }
 
-    /// Renames the segment's files out of the way; returns their new names.
-    pub(super) fn retire(&self) -> Result<Vec<PathBuf>, LogError> {
-        let mut retired = Vec::new();
+    /// Renames the segment's files out of the way; adds their new names to `retired`.
+    pub(super) fn retire(&self, retired: &mut Vec<PathBuf>) -> Result<(), LogError> {
         for extension in ["log", "index", "timeindex", "txnindex", "snapshot"] {
             let (from, to) = (self.path(extension), self.path(&format!("{extension}.deleted")));
             match storage::rename(&from, &to) {
                 Ok(()) => retired.push(to),
-                Err(LogError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(retired)
+        Ok(())
     }
 }
 

@@ -9,6 +9,8 @@ use super::LogError;
 
 /// Opens a file for reading and writing, creating it if needed.
 pub(super) fn open(path: &Path) -> Result<File, LogError> {
+    #[cfg(test)]
+    faults::name(path).map_err(LogError::io("open", path))?;
     let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     options.map_err(LogError::io("open", path))
 }
@@ -107,6 +109,8 @@ pub(super) fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Resu
 
 /// Renames a file.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), LogError> {
+    #[cfg(test)]
+    faults::name(from).map_err(LogError::io("rename", from))?;
     fs::rename(from, to).map_err(LogError::io("rename", from))
 }
 
@@ -132,8 +136,10 @@ pub(super) fn read_file(path: &Path) -> Result<Option<Vec<u8>>, LogError> {
 pub(super) mod faults {
     use std::cell::Cell;
     use std::io::{self, IoSlice};
+    use std::path::Path;
 
     thread_local! {
+        static NAME: Cell<Option<&'static str>> = const { Cell::new(None) };
         static SPACE_BYTES: Cell<Option<usize>> = const { Cell::new(None) };
         static TRUNCATE_FAILS: Cell<bool> = const { Cell::new(false) };
         static SYNC_FAILS: Cell<bool> = const { Cell::new(false) };
@@ -142,6 +148,11 @@ pub(super) mod faults {
     /// From now on the disk has room for so many bytes; `None` for any number.
     pub(in crate::log) fn set_space(space_bytes: Option<usize>) {
         SPACE_BYTES.set(space_bytes);
+    }
+
+    /// From now on creating, or renaming, a file whose name ends like this fails.
+    pub(in crate::log) fn set_name(name: Option<&'static str>) {
+        NAME.set(name);
     }
 
     /// From now on cutting a file fails.
@@ -171,6 +182,11 @@ pub(super) mod faults {
         }
         SPACE_BYTES.set(Some(left));
         Ok(kept)
+    }
+
+    pub(super) fn name(path: &Path) -> io::Result<()> {
+        let fails = NAME.get().is_some_and(|name| path.to_string_lossy().ends_with(name));
+        if fails { Err(rustix::io::Errno::MFILE.into()) } else { Ok(()) }
     }
 
     pub(super) fn truncate() -> io::Result<()> {

@@ -42,3 +42,24 @@ fn a_flush_does_not_miss_what_retention_took_away_meanwhile() {
     let missed = log.sync(&log.segments.load(), 0, target);
     assert!(matches!(missed, Err(LogError::Io { .. })), "what should be there is missed: {missed:?}");
 }
+
+#[test]
+fn a_segment_that_cannot_be_renamed_goes_with_the_next_retention() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_with(&dir, LogSettings { retention_bytes: Some(1_500), ..small_segments() });
+    for _ in 0..20 {
+        append(&log, &batch(1, 200));
+    }
+    let first = files(dir.path(), "log").remove(0);
+    faults::set_name(Some("00000000000000000000.log"));
+    let retired = log.apply_retention(NOW_MS, 20).unwrap();
+    faults::set_name(None);
+    assert!(!retired.files.is_empty() && first.exists(), "the others went: {retired:?}");
+    assert_eq!(files(dir.path(), "log").len(), log.segment_count(), "nothing is forgotten");
+    let noted = checkpoint::Checkpoint::read(dir.path()).unwrap().unwrap().unwrap().log_start_offset;
+    assert_eq!(noted, log.log_start_offset(), "what stays is not read again, whatever happens now");
+    assert!(noted > 0);
+    assert!(!log.apply_retention(NOW_MS, 20).unwrap().files.is_empty());
+    assert!(!first.exists());
+    assert_eq!(files(dir.path(), "log").len(), log.segment_count());
+}
