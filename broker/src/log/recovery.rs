@@ -22,7 +22,7 @@ use super::checkpoint::{Checkpoint, Point, boot_id};
 use super::index::{IndexBuilder, Pace};
 use super::producers::Producers;
 use super::scan::{self, HeaderScan, ScanError};
-use super::segment::{Segment, file_path};
+use super::segment::{Segment, file_path, remove_files};
 use super::storage::{self, Durability};
 use super::{LogError, LogSettings, Recovery, Rot};
 
@@ -76,6 +76,29 @@ impl Listing {
         Ok(listing)
     }
 
+    /// Takes out empty segments that a later one follows, or that begin inside their predecessor: they are left of a roll
+    /// that failed, after which the log went on in the segment before. `rolled_to` is one that is known to be none.
+    fn remove_stray_segments(&mut self, dir: &Path, rolled_to: Option<i64>) -> Result<(), LogError> {
+        let Some((&(first, _), &(last, last_bytes))) = self.segments.first().zip(self.segments.last()) else {
+            return Ok(());
+        };
+        let inner = |(base, size_bytes): &(i64, u64)| *size_bytes == 0 && ![first, last].contains(base);
+        let (mut strays, kept): (Vec<_>, Vec<_>) = self.segments.iter().copied().partition(inner);
+        self.segments = kept;
+        if last_bytes == 0
+            && rolled_to != Some(last)
+            && let [.., (base_offset, size_bytes), _] = self.segments[..]
+            && ends_past(&file_path(dir, base_offset, "log"), size_bytes, last)?
+        {
+            strays.extend(self.segments.pop());
+        }
+        for (base_offset, _) in strays {
+            tracing::warn!(dir = %dir.display(), base_offset, "removing an empty segment that was never used");
+            remove_files(dir, base_offset)?;
+        }
+        Ok(())
+    }
+
     /// Snapshots are kept where a segment begins and at the log's end. Others are of a past that may not have been.
     fn remove_stray_snapshots(&self, dir: &Path, end_offset: i64) -> Result<(), LogError> {
         let begins = |offset: &i64| self.segments.binary_search_by_key(offset, |(base, _)| *base).is_ok();
@@ -86,10 +109,24 @@ impl Listing {
     }
 }
 
+/// Whether the segment at `path` has a batch that reaches past `offset`.
+fn ends_past(path: &Path, size_bytes: u64, offset: i64) -> Result<bool, LogError> {
+    let file = storage::open_existing(path)?;
+    let mut headers = HeaderScan::new(&file, 0, size_bytes);
+    loop {
+        match headers.next() {
+            Ok(Some((_, header))) if header.last_offset() >= offset => return Ok(true),
+            Ok(Some(_)) => {}
+            Ok(None) | Err(ScanError::Batch { .. }) => return Ok(false),
+            Err(ScanError::Io(error)) => return Err(LogError::io("read", path)(error)),
+        }
+    }
+}
+
 /// Opens what is in `dir`.
 pub(super) fn load(dir: &Arc<Path>, settings: &LogSettings, now_ms: i64) -> Result<Loaded, LogError> {
     fs::create_dir_all(dir).map_err(LogError::io("create", &**dir))?;
-    let listing = Listing::read(dir)?;
+    let mut listing = Listing::read(dir)?;
     let (checkpoint, distrusted) = match Checkpoint::read(dir)? {
         Some(Ok(checkpoint)) => (Some(checkpoint), false),
         Some(Err(reason)) => {
@@ -98,6 +135,7 @@ pub(super) fn load(dir: &Arc<Path>, settings: &LogSettings, now_ms: i64) -> Resu
         }
         None => (None, false),
     };
+    listing.remove_stray_segments(dir, checkpoint.as_ref().map(|checkpoint| checkpoint.written.segment))?;
     if listing.segments.is_empty() {
         return create(dir, settings, checkpoint.map_or(0, |checkpoint| checkpoint.log_start_offset));
     }

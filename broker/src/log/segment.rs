@@ -67,15 +67,26 @@ impl Segment {
         Segment { base_offset, dir, interval_bytes, extent, file, indexes, opening }
     }
 
-    /// A new, empty segment with its files.
+    /// A new, empty segment with its files: all of them or none. What an open goes by, the log, comes last.
     pub(super) fn create(dir: Arc<Path>, base_offset: i64, interval_bytes: u32) -> Result<Self, LogError> {
         let segment = Segment::existing(dir, base_offset, base_offset, 0, interval_bytes);
-        let (path, file) = (segment.path("log"), storage::open(&segment.path("log"))?);
-        storage::truncate(&file, 0).map_err(LogError::io("truncate", path))?;
-        let indexes = segment.open_tables()?;
-        indexes.replace(&[], &[])?;
-        segment.set_opened(file, indexes, TimeEntry::NONE);
+        if let Err(error) = segment.create_files() {
+            if let Err(left) = remove_files(&segment.dir, base_offset) {
+                tracing::warn!("an empty segment is left for the next open to remove: {left}");
+            }
+            return Err(error);
+        }
         Ok(segment)
+    }
+
+    fn create_files(&self) -> Result<(), LogError> {
+        let indexes = self.open_tables()?;
+        indexes.replace(&[], &[])?;
+        let path = self.path("log");
+        let file = storage::open(&path)?;
+        storage::truncate(&file, 0).map_err(LogError::io("truncate", path))?;
+        self.set_opened(file, indexes, TimeEntry::NONE);
+        Ok(())
     }
 
     /// Puts in place what was opened and repaired by who made the segment.
@@ -284,6 +295,11 @@ impl Segment {
         }
         Ok(())
     }
+}
+
+/// Removes the files of a segment that holds nothing.
+pub(super) fn remove_files(dir: &Path, base_offset: i64) -> Result<(), LogError> {
+    ["log", "index", "timeindex"].iter().try_for_each(|file| storage::remove(&file_path(dir, base_offset, file)))
 }
 
 /// `dir/{base offset}.{extension}`.

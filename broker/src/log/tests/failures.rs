@@ -63,3 +63,57 @@ fn a_segment_that_cannot_be_renamed_goes_with_the_next_retention() {
     assert!(!first.exists());
     assert_eq!(files(dir.path(), "log").len(), log.segment_count());
 }
+
+#[test]
+fn a_roll_that_failed_half_way_takes_nothing_with_it() {
+    for failing in [".log", ".index", ".timeindex"] {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open(&dir);
+        append(&log, &batch(1, 700));
+        let existing = |dir: &Path| ["log", "index", "timeindex"].map(|extension| files(dir, extension).len());
+        assert_eq!(existing(dir.path()), [1; 3]);
+        faults::set_name(Some(failing));
+        let full = refused(&log, &batch(1, 700));
+        faults::set_name(None);
+        assert!(matches!(full, AppendError::Storage(LogError::Io { action: "open", .. })), "{full:?}");
+        assert_eq!(existing(dir.path()), [1; 3], "{failing}");
+        append(&log, &batch(1, 10));
+        append(&log, &batch(1, 10));
+        drop(log);
+        assert_eq!(offsets(&open(&dir), 0, 1), [(0, 0), (1, 1), (2, 2)]);
+    }
+}
+
+#[test]
+fn an_empty_segment_inside_another_is_not_believed() {
+    for (stray, closed) in [(1, false), (1, true), (3, false), (3, true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open(&dir);
+        for value_bytes in [600, 10, 600, 10] {
+            append(&log, &batch(1, value_bytes));
+        }
+        assert_eq!(files(dir.path(), "log").len(), 2);
+        if closed {
+            log.close(NOW_MS).unwrap();
+        }
+        drop(log);
+        let path = segment::file_path(dir.path(), stray, "log");
+        std::fs::write(&path, "").unwrap();
+        let log = open(&dir);
+        assert_eq!(offsets(&log, 0, 1), [(0, 0), (1, 1), (2, 2), (3, 3)], "{stray} {closed}");
+        assert!(log.recovery().rot.is_empty() && !path.exists());
+        assert_eq!(closed, *log.recovery() == Recovery::default(), "a clean close stays one");
+        assert_eq!(append(&log, &batch(1, 10)).base_offset, 4);
+    }
+}
+
+#[test]
+fn an_empty_segment_after_another_is_where_the_log_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_with(&dir, LogSettings { segment_ms: 10, ..small_segments() });
+    append(&log, &batch(1, 10));
+    assert!(log.roll_if_due(NOW_MS + 100).unwrap());
+    drop(log);
+    let log = open(&dir);
+    assert_eq!((log.segment_count(), log.log_end_offset()), (2, 1));
+}
