@@ -41,6 +41,7 @@ impl Log {
     /// than not: that is group commit.
     pub(super) fn sync_to(&self, offset: i64) -> Result<(), LogError> {
         let _flushing = lock(&self.flushing);
+        self.refuse_if_abandoned()?;
         let flushed_offset = self.flushed_offset();
         if flushed_offset >= offset {
             return Ok(());
@@ -115,6 +116,7 @@ impl Log {
     pub fn checkpoint(&self) -> Result<(), LogError> {
         // A truncation must not come between taking the point and writing it.
         let _flushing = lock(&self.flushing);
+        self.refuse_if_abandoned()?;
         let written = {
             let writer = lock(&self.writer);
             writer.active.indexes()?.write_out()?;

@@ -142,6 +142,9 @@ pub struct Rot {
     pub quarantined: PathBuf,
 }
 
+/// Why an abandoned log refuses.
+const ABANDONED: &str = "its topic was deleted";
+
 /// One partition's log. All methods may be called from any thread.
 #[derive(Debug)]
 pub struct Log {
@@ -160,6 +163,8 @@ pub struct Log {
     marked_clean: AtomicBool,
     /// Names changed since the directory was synced.
     dir_unsynced: AtomicBool,
+    /// The directory's name is another topic's to use; set under all locks.
+    abandoned: AtomicBool,
     /// When the oldest unflushed message came; `i64::MAX` for none.
     unflushed_since_ms: AtomicI64,
     since_checkpoint_bytes: AtomicU64,
@@ -200,10 +205,31 @@ impl Log {
             marked_clean: AtomicBool::new(loaded.checkpoint.clean),
             checkpoint: Mutex::new(loaded.checkpoint),
             dir_unsynced: AtomicBool::new(true),
+            abandoned: AtomicBool::new(false),
             unflushed_since_ms: AtomicI64::new(unflushed_since_ms),
             since_checkpoint_bytes: AtomicU64::new(0),
             recovery: loaded.recovery,
         })
+    }
+
+    /// Ends all changes, for good: when this returns, those under way are done, and later ones are refused. To be called
+    /// before the directory is renamed, since a log that begins there afterwards would have its files changed by us.
+    pub fn abandon(&self) {
+        let _flushing = lock(&self.flushing);
+        let mut writer = lock(&self.writer);
+        writer.refusal = Some(ABANDONED.into());
+        self.abandoned.store(true, Ordering::Release);
+        // Who has one of these looked before, and finishes.
+        drop(lock(&self.checkpoint));
+        drop(lock(&self.epochs));
+    }
+
+    /// For who changes files without the writer lock; asked under the lock that guards them.
+    fn refuse_if_abandoned(&self) -> Result<(), LogError> {
+        match self.abandoned.load(Ordering::Acquire) {
+            true => Err(LogError::Poisoned(ABANDONED.into())),
+            false => Ok(()),
+        }
     }
 
     /// The partition's directory.

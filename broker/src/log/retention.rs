@@ -128,11 +128,15 @@ impl Log {
     /// Raises the log start offset to `offset`, durably; returns what it is then.
     fn advance_start(&self, offset: i64) -> Result<i64, LogError> {
         let log_start_offset = self.log_start_offset.fetch_max(offset, Ordering::AcqRel).max(offset);
-        let mut checkpoint = lock(&self.checkpoint);
-        checkpoint.log_start_offset = log_start_offset;
-        checkpoint.write(&self.dir, Durability::Synced)?;
-        drop(checkpoint);
-        lock(&self.epochs).truncate_start(log_start_offset)?;
+        {
+            let mut checkpoint = lock(&self.checkpoint);
+            self.refuse_if_abandoned()?;
+            checkpoint.log_start_offset = log_start_offset;
+            checkpoint.write(&self.dir, Durability::Synced)?;
+        }
+        let mut epochs = lock(&self.epochs);
+        self.refuse_if_abandoned()?;
+        epochs.truncate_start(log_start_offset)?;
         Ok(log_start_offset)
     }
 

@@ -224,10 +224,14 @@ impl Partition {
         }
     }
 
-    /// Fails every later call with [`PartitionError::Deleted`] and wakes who waits, so that they hear of it.
+    /// Fails every later call with [`PartitionError::Deleted`], wakes who waits, so that they hear of it, and ends all
+    /// changes to the files, also by calls that have begun.
     pub(super) fn delete(&self) {
         self.deleted.store(true, Ordering::SeqCst);
         self.purgatory.credit(ENOUGH);
+        if let Some(Ok(log)) = self.log.get() {
+            log.abandon();
+        }
     }
 
     pub(super) fn is_deleted(&self) -> bool {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::*;
 use crate::background::unlink::Unlinker;
 use crate::clock::Clock;
-use crate::log::write_topic_id;
+use crate::log::{Origin, write_topic_id};
 use crate::metadata::{Command, Metadata, MetadataOptions, NewTopic, TopicDefaults, TopicMetadata};
 use crate::record::BatchBuilder;
 
@@ -166,4 +166,32 @@ fn a_leader_epoch_is_held_against_the_current_one() {
     assert!(partition.check_leader_epoch(-1).is_ok() && partition.check_leader_epoch(0).is_ok());
     assert!(matches!(partition.check_leader_epoch(1), Err(PartitionError::UnknownLeaderEpoch { got: 1, current: 0 })));
     assert!(matches!(partition.append(&[], NOW_MS), Err(PartitionError::Opening)));
+}
+
+#[test]
+fn a_call_that_outlives_its_topic_leaves_the_next_one_of_that_name_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let rooms = Rooms::open(dir.path());
+    rooms.create("news", 1);
+    let partition = rooms.partition("news", 0);
+    let outliving = partition.log().unwrap();
+    partition.append(&batch("old"), NOW_MS).unwrap();
+    rooms.metadata.propose_blocking(Command::DeleteTopic { id: rooms.topics.by_name("news").unwrap().id }).unwrap();
+    rooms.create("news", 1);
+    rooms.partition("news", 0).append(&batch("new"), NOW_MS).unwrap();
+    let files = || {
+        let entries = dir.path().join("news-0").read_dir().unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = entries.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+        files.sort();
+        files
+    };
+    let before = files();
+    assert!(outliving.append_as_leader(&batch("late"), Origin::Client, 7, NOW_MS).is_err());
+    assert!(outliving.append_as_follower(&batch("late"), NOW_MS).is_err());
+    assert!(outliving.delete_before(1).is_err());
+    assert!(outliving.truncate_to(0, NOW_MS).is_err());
+    assert!(outliving.roll_if_due(i64::MAX).is_err());
+    assert!(outliving.apply_retention(i64::MAX, 1).is_err());
+    assert!(outliving.checkpoint().is_err() && outliving.flush().is_err() && outliving.close(NOW_MS).is_err());
+    assert_eq!(files(), before);
 }
