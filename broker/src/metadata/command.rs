@@ -75,13 +75,6 @@ pub enum Command {
         /// Replicas of each added partition, or `None` to leave it to the broker.
         assignments: Option<Vec<Vec<i32>>>,
     },
-    /// Sets, or with `None` resets, settings of a topic.
-    AlterTopicSettings {
-        /// The topic's name.
-        name: String,
-        /// Setting and value.
-        changes: Vec<(String, Option<String>)>,
-    },
     /// Takes a block of [`PRODUCER_ID_BLOCK`] producer ids that nobody has had.
     AllocateProducerIds,
 }
@@ -89,7 +82,7 @@ pub enum Command {
 /// What was committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Committed {
-    /// The topic as it is now: created, adopted, grown or altered.
+    /// The topic as it is now: created, adopted or grown.
     Topic(Arc<TopicMetadata>),
     /// The topic as it was.
     TopicDeleted(Arc<TopicMetadata>),

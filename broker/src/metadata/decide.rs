@@ -57,9 +57,6 @@ impl Rules {
             Command::GrowPartitions { name, total, assignments } => {
                 self.grow_partitions(image, name, *total, assignments.as_deref()).map(Decision::topic)
             }
-            Command::AlterTopicSettings { name, changes } => {
-                alter_topic_settings(image, name, changes).map(Decision::topic)
-            }
             Command::AllocateProducerIds => {
                 let first = image.next_producer_id;
                 let entries = vec![Entry::NextProducerId(first + PRODUCER_ID_BLOCK)];
@@ -83,7 +80,7 @@ impl Rules {
             id: Uuid::new_v4(),
             partitions,
             internal: is_internal(&new.name),
-            settings: changed_settings(&new.name, BTreeMap::new(), &new.settings)?,
+            settings: checked_settings(&new.name, &new.settings)?,
         })
     }
 
@@ -219,21 +216,9 @@ fn delete_topic(image: &Image, id: Uuid) -> Result<Decision, Refusal> {
     Ok(Decision { entries: vec![Entry::TopicDeleted(id)], committed: Committed::TopicDeleted(topic.clone()) })
 }
 
-fn alter_topic_settings(
-    image: &Image,
-    name: &str,
-    changes: &[(String, Option<String>)],
-) -> Result<TopicMetadata, Refusal> {
-    let topic = known(image, name)?;
-    Ok(TopicMetadata { settings: changed_settings(name, topic.settings.clone(), changes)?, ..topic.clone() })
-}
-
-fn changed_settings(
-    topic: &str,
-    mut settings: BTreeMap<String, String>,
-    changes: &[(String, Option<String>)],
-) -> Result<BTreeMap<String, String>, Refusal> {
-    for (name, value) in changes {
+fn checked_settings(topic: &str, given: &[(String, Option<String>)]) -> Result<BTreeMap<String, String>, Refusal> {
+    let mut settings = BTreeMap::new();
+    for (name, value) in given {
         match value {
             Some(value) if value.len() > MAX_SETTING_BYTES => {
                 let reason = format!("its value has {} bytes, {MAX_SETTING_BYTES} are the most", value.len());
@@ -330,18 +315,16 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_checked_kept_and_reset() {
+    fn settings_are_checked_and_kept() {
         let mut image = Image::default();
         let refused = create(&mut image, NewTopic::named("a").setting("retention.ms", "-2"));
         assert!(matches!(refused, Err(Refusal::InvalidConfig { .. })));
-        create(&mut image, NewTopic::named("a").setting("retention.ms", "1000")).unwrap();
-        let alter = |name: &str, value: Option<&str>| Command::AlterTopicSettings {
-            name: "a".to_owned(),
-            changes: vec![(name.to_owned(), value.map(str::to_owned))],
-        };
-        decided(&mut image, alter("segment.ms", Some("5"))).unwrap();
-        decided(&mut image, alter("retention.ms", None)).unwrap();
-        assert!(decided(&mut image, alter("no.such", None)).is_err());
+        let mut unknown = NewTopic::named("a");
+        unknown.settings.push(("no.such".to_owned(), None));
+        assert!(matches!(create(&mut image, unknown), Err(Refusal::InvalidConfig { .. })));
+        let mut new = NewTopic::named("a").setting("segment.ms", "5");
+        new.settings.push(("retention.ms".to_owned(), None));
+        create(&mut image, new).unwrap();
         let settings = &image.topic("a").unwrap().settings;
         assert_eq!(settings.iter().collect::<Vec<_>>(), [(&"segment.ms".to_owned(), &"5".to_owned())]);
     }

@@ -41,7 +41,6 @@ use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::log::LogSettings;
 use decide::Rules;
 use entry::Entry;
 use writer::{Proposal, Writer};
@@ -155,11 +154,6 @@ impl Metadata {
     /// The broker's settings as DescribeConfigs shows them.
     pub fn describe_broker(&self) -> &[Described] {
         &self.broker_settings
-    }
-
-    /// How the log of `topic` is to be kept.
-    pub fn log_settings(&self, topic: &TopicMetadata) -> LogSettings {
-        self.topic_defaults.log_settings(topic)
     }
 
     /// Stops the writer after what was submitted, with a snapshot, so that the next start has no journal to replay.

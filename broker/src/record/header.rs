@@ -14,7 +14,6 @@ const COMPRESSION_MASK: i16 = 0x07;
 const LOG_APPEND_TIME_FLAG: i16 = 0x08;
 const TRANSACTIONAL_FLAG: i16 = 0x10;
 const CONTROL_FLAG: i16 = 0x20;
-const DELETE_HORIZON_FLAG: i16 = 0x40;
 
 /// Which clock a batch's timestamps come from (`message.timestamp.type`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,11 +156,6 @@ impl BatchHeader {
     /// Written by a transaction coordinator: commit and abort markers.
     pub fn is_control(&self) -> bool {
         self.attributes & CONTROL_FLAG != 0
-    }
-
-    /// The base timestamp is the time from which tombstones may go (KIP-534).
-    pub fn has_delete_horizon(&self) -> bool {
-        self.attributes & DELETE_HORIZON_FLAG != 0
     }
 
     /// Sent by an idempotent producer.
