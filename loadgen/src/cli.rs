@@ -68,9 +68,9 @@ Exit codes:
   5  regressed, 6 inconclusive: given by comparisons
   7  target unreachable: the cluster does not answer, or the broker did not start
   8  failed: the cluster refused something (messages, if only one), or a file could not be written
-  130  interrupted twice; nothing was verified or written
+  130  interrupted before the first message, or twice; nothing was verified or written
 
-Ctrl-C (or SIGTERM) once ends the measurement now; what was sent is drained, verified and reported. Twice leaves at \
+Ctrl-C (SIGTERM, SIGHUP) once ends the measurement now; what was sent is drained, verified and reported. Twice leaves at \
 once.
 
 Examples:

@@ -22,7 +22,7 @@ pub enum Exit {
     TargetUnreachable = 7,
     /// The run, or messages of it, failed on the way: the cluster refused something, or a file could not be written.
     Failed = 8,
-    /// Interrupted twice, so that nothing was drained, judged or written.
+    /// Interrupted before the first message, or twice, so that nothing was drained, judged or written.
     Interrupted = 130,
 }
 

@@ -58,6 +58,8 @@ fn bad_options_are_exit_code_2() {
         (&["--linger", "5"], "5ms"),
         (&["--acks", "1", "--idempotent"], "--acks all"),
         (&["-X", "linger.ms=1"], "--linger"),
+        (&["-X", "max.in.flight=10"], "max.in.flight"),
+        (&["--partitioner", "explicit:key[0:2] % 6"], "--key"),
         (&["-X", "no.such.thing=1"], "no.such.thing=1"),
         (&["-X", "fetch.min.bytes=many"], "fetch.min.bytes=many"),
         (&["--assert", "speed>1"], "throughput"),

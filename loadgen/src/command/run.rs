@@ -24,6 +24,9 @@ pub enum CommandError {
     /// Options that make no sense together.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Settings of the client that it refuses, one by one or together.
+    #[error("{0}")]
+    Settings(DriverError),
     /// A client, or its cluster.
     #[error(transparent)]
     Driver(#[from] DriverError),
@@ -50,10 +53,12 @@ impl CommandError {
     /// The exit code that says so.
     pub fn exit(&self) -> Exit {
         match self {
-            CommandError::Plan(_) => Exit::Usage,
+            CommandError::Plan(_) | CommandError::Settings(_) => Exit::Usage,
             CommandError::Driver(error) | CommandError::Run(RunError::Driver(error)) => of_driver(error),
             CommandError::Run(RunError::Topic(TopicError::Driver(error))) => of_driver(error),
-            CommandError::Run(RunError::Topic(TopicError::Partitions { .. })) => Exit::Usage,
+            CommandError::Run(RunError::Topic(TopicError::Partitions { .. } | TopicError::Replicas { .. })) => {
+                Exit::Usage
+            }
             CommandError::Run(RunError::Workload(_) | RunError::Partition(_)) => Exit::Usage,
             CommandError::Target(_) => Exit::TargetUnreachable,
             CommandError::Run(RunError::InterruptedEarly) => Exit::Interrupted,
@@ -78,7 +83,7 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     let (started, started_at) = (Instant::now(), SystemTime::now());
     let plan = Plan::resolve(args, command)?;
     let properties = plan.client_properties();
-    RdKafka::new("", &plan.topic.name, &properties).check()?;
+    RdKafka::new("", &plan.topic.name, &properties).check().map_err(CommandError::Settings)?;
     make_directory(&plan.out)?;
     let control = Arc::new(Control::default());
     interruption::watch(Arc::clone(&control)).map_err(CommandError::Signals)?;
@@ -99,6 +104,7 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
 
     let mut result = record(&plan, &outcome);
     let mut complaints = crate::run::complaints(&outcome);
+    complaints.extend(plan.remarks());
     complaints.extend(broker_said.filter(|_| result.totals.failed + result.totals.unknown > 0));
     result.manifest = manifest::collect(&plan, &driver, &target, &cluster);
     if let Some(broker) = &mut result.resources.broker {

@@ -63,6 +63,7 @@ pub(crate) struct Scripted {
     cluster: Arc<Mutex<Cluster>>,
     members: usize,
     existing: Option<i32>,
+    fails_to_create: bool,
     rebalance_after: Option<usize>,
 }
 
@@ -70,7 +71,13 @@ impl Scripted {
     /// A cluster for groups of so many members, where the numbered messages meet these faults.
     pub(crate) fn new(members: usize, faults: &[(u64, Fault)]) -> Self {
         let cluster = Cluster { faults: faults.to_vec(), ..Cluster::default() };
-        Self { cluster: Arc::new(Mutex::new(cluster)), members, existing: None, rebalance_after: None }
+        Self {
+            cluster: Arc::new(Mutex::new(cluster)),
+            members,
+            existing: None,
+            fails_to_create: false,
+            rebalance_after: None,
+        }
     }
 
     /// The topic is there, with so many partitions, each of which holds a message of somebody else's.
@@ -85,6 +92,12 @@ impl Scripted {
     /// Each member loses its partitions once it has read so many records, and gets them back 10 offsets earlier.
     pub(crate) fn with_rebalance_after(mut self, records: usize) -> Self {
         self.rebalance_after = Some(records);
+        self
+    }
+
+    /// Every creation of a topic ends in an error.
+    pub(crate) fn that_fails_to_create_topics(mut self) -> Self {
+        self.fails_to_create = true;
         self
     }
 
@@ -288,6 +301,10 @@ impl Admin for Scripted {
     }
 
     fn create_topic(&self, topic: &NewTopic) -> Result<(), DriverError> {
+        if self.fails_to_create {
+            let error = ClientError { code: 5, reason: "leader not available".into() };
+            return Err(DriverError::Refused { what: format!("create topic '{}'", topic.name), error });
+        }
         let mut cluster = self.cluster();
         cluster.partitions = vec![Vec::new(); topic.partitions as usize];
         cluster.held_back = vec![None; topic.partitions as usize];

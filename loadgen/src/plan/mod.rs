@@ -136,6 +136,14 @@ pub enum PlanError {
         /// The target.
         target: String,
     },
+    /// The target's data go with it.
+    #[error(
+        "--keep-topic keeps nothing of --target {target}, whose data end with the run: leave it out, or name a cluster"
+    )]
+    KeepsNothing {
+        /// The target.
+        target: String,
+    },
     /// More than one existing target: the target names no address.
     #[error("--target existing needs --bootstrap-servers HOST:PORT")]
     NoAddress,
@@ -193,6 +201,9 @@ impl Plan {
         }
         let properties = properties(args)?;
         let target = target(args)?;
+        if args.keep_topic && target.is_own() {
+            return Err(PlanError::KeepsNothing { target: target.to_string() });
+        }
         let partitioner = partitioner(args)?;
         let payload = payload(args)?;
         let bound = bound(args)?;
@@ -332,6 +343,36 @@ impl Plan {
         assigned.min_by_key(String::len).unwrap_or_else(|| argument.to_owned())
     }
 
+    /// The options that the result's plan has no field for, by their names.
+    fn other_options(&self) -> BTreeMap<String, String> {
+        let option = |name: &str, value: String| (name.to_owned(), value);
+        [
+            Some(option("arrival", self.schedule.arrival.to_string())),
+            Some(option("drain-timeout", format!("{:?}", self.drain_timeout))),
+            self.topic.keep.then(|| option("keep-topic", "true".to_owned())),
+            self.target_pid.map(|pid| option("target-pid", pid.to_string())),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// What is worth knowing about the plan before its figures are read: what became of the payload file.
+    pub fn remarks(&self) -> Vec<String> {
+        let PayloadSource::Lines(lines) = &self.payload else { return Vec::new() };
+        let limit_mib = Lines::LIMIT_BYTES >> 20;
+        let cut = format!("--payload-file is larger than {limit_mib} MiB: only the lines up to there were sent");
+        let keyless = format!(
+            "{} of the payload file's {} lines lack the key and were sent without one",
+            lines.without_key(),
+            lines.count()
+        );
+        [(lines.is_cut(), cut), (lines.without_key() > 0, keyless)]
+            .into_iter()
+            .filter_map(|(is, remark)| is.then_some(remark))
+            .collect()
+    }
+
     /// The plan as the result file keeps it.
     pub fn record(&self, partitions: i32, topic_created: bool) -> schema::Plan {
         let (duration_ms, messages) = match self.schedule.bound {
@@ -351,7 +392,10 @@ impl Plan {
             duration_ms,
             messages,
             warmup_ms: self.schedule.warmup_ns / 1_000_000,
-            size: self.size.to_string(),
+            size: match self.payload {
+                PayloadSource::Random(size) => size.to_string(),
+                PayloadSource::Lines(_) => "each line's own".to_owned(),
+            },
             payload_file: self.payload_file.as_ref().map(|path| path.display().to_string()),
             key: self.key.to_string(),
             partitioner: self.partitioner.to_string(),
@@ -365,7 +409,7 @@ impl Plan {
             properties: without_secrets(&self.properties),
             assertions: self.assertions.iter().map(ToString::to_string).collect(),
             out_dir: Some(self.out.display().to_string()),
-            other: BTreeMap::new(),
+            other: self.other_options(),
         }
     }
 }
@@ -400,7 +444,7 @@ fn partitioner(args: &RunArgs) -> Result<PartitionerSpec, PlanError> {
         None if keyed => PartitionerSpec::Murmur2,
         None => PartitionerSpec::RoundRobin,
     };
-    if !keyed && chosen == PartitionerSpec::Murmur2 {
+    if !keyed && chosen.needs_keys() {
         return Err(PlanError::PartitionerNeedsKeys { partitioner: chosen.to_string() });
     }
     Ok(chosen)
@@ -507,7 +551,28 @@ mod tests {
     }
 
     #[test]
+    fn every_option_without_a_field_of_its_own_is_recorded_too() {
+        let plan = resolve("-b a:1 --arrival poisson --drain-timeout 90s --keep-topic --target-pid 7").expect("valid");
+        let other = plan.record(6, true).other;
+        let shown: Vec<String> = other.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(shown, ["arrival=poisson", "drain-timeout=90s", "keep-topic=true", "target-pid=7"]);
+    }
+
+    #[test]
+    fn lines_without_the_key_are_remarked_on_and_no_size_is_claimed_for_them() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), "{\"user\":1}\n{}\n{}\n").expect("written");
+        let plan = resolve(&format!("--payload-file {} --key payload:$.user", file.path().display())).expect("valid");
+        assert_eq!(plan.remarks(), ["2 of the payload file's 3 lines lack the key and were sent without one"]);
+        assert!(!plan.record(6, true).size.contains("100"));
+        assert!(resolve("").expect("valid").remarks().is_empty());
+    }
+
+    #[test]
     fn contradictions_are_refused() {
+        assert!(matches!(resolve("--keep-topic"), Err(PlanError::KeepsNothing { .. })));
+        let explicit = resolve("--partitioner explicit:key[0:2]%6");
+        assert!(matches!(explicit, Err(PlanError::PartitionerNeedsKeys { .. })));
         assert!(matches!(resolve("--messages 0"), Err(PlanError::Nothing { .. })));
         assert!(matches!(resolve("--duration 0s"), Err(PlanError::Nothing { .. })));
         assert!(matches!(resolve("--partitioner murmur2"), Err(PlanError::PartitionerNeedsKeys { .. })));

@@ -181,7 +181,7 @@ fn a_topic_of_the_runs_own_goes_with_it_unless_it_is_to_stay() {
     let result = run_on(&driver, "").expect("a result");
     assert_eq!(driver.deleted_topics(), [result.plan.topic]);
     let driver = Scripted::new(1, &[]);
-    run_on(&driver, "--keep-topic").expect("a result");
+    run_on(&driver, "-b a:1 --keep-topic").expect("a result");
     assert_eq!(driver.deleted_topics(), Vec::<String>::new());
 }
 

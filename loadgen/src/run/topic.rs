@@ -31,6 +31,28 @@ pub enum TopicError {
         /// What was asked for.
         expected: i32,
     },
+    /// The topic is there, and not as asked for.
+    #[error(
+        "topic '{topic}' is there and has {got} replicas of a partition, not {expected}: leave --replication-factor out, or name another topic"
+    )]
+    Replicas {
+        /// The topic.
+        topic: String,
+        /// Of the partition with the fewest.
+        got: i32,
+        /// What was asked for.
+        expected: i16,
+    },
+}
+
+/// Removes what a failed creation may have left. Only a name of the run's own is sure to be nobody else's.
+fn remove_remains(plan: &TopicPlan, admin: &dyn Admin) {
+    if plan.own_name
+        && !plan.keep
+        && let Err(error) = admin.delete_topic(&plan.name)
+    {
+        tracing::debug!("{error}");
+    }
 }
 
 /// Finds the topic, or makes it.
@@ -40,12 +62,47 @@ pub(super) fn prepare(plan: &TopicPlan, admin: &dyn Admin) -> Result<Topic, Topi
     let Some(existing) = existing else {
         let partitions = plan.partitions_to_create();
         let replication_factor = plan.replication_factor.map_or(-1, i32::from);
-        admin.create_topic(&NewTopic { name: plan.name.clone(), partitions, replication_factor })?;
+        let new = NewTopic { name: plan.name.clone(), partitions, replication_factor };
+        admin.create_topic(&new).inspect_err(|_| remove_remains(plan, admin))?;
         return Ok(Topic { partitions, created: true, start_offsets: vec![0; partitions as usize] });
     };
     if let Some(expected) = plan.partitions.filter(|expected| *expected != existing.partitions) {
         return Err(TopicError::Partitions { topic: plan.name.clone(), got: existing.partitions, expected });
     }
+    let replicas = existing.replication_factor;
+    if let Some(expected) = plan.replication_factor.filter(|expected| i32::from(*expected) != replicas) {
+        return Err(TopicError::Replicas { topic: plan.name.clone(), got: replicas, expected });
+    }
     let start_offsets = admin.end_offsets(&plan.name, existing.partitions)?;
     Ok(Topic { partitions: existing.partitions, created: false, start_offsets })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::Driver;
+    use crate::driver::scripted::Scripted;
+
+    fn plan(own_name: bool) -> TopicPlan {
+        TopicPlan { name: "t".into(), own_name, partitions: None, replication_factor: None, keep: false }
+    }
+
+    #[test]
+    fn what_a_failed_creation_left_is_removed_where_the_name_is_the_runs_own() {
+        for (own_name, deleted) in [(true, vec!["t".to_owned()]), (false, vec![])] {
+            let driver = Scripted::new(1, &[]).that_fails_to_create_topics();
+            let admin = driver.admin().expect("always");
+            assert!(prepare(&plan(own_name), admin.as_ref()).is_err());
+            assert_eq!(driver.deleted_topics(), deleted);
+        }
+    }
+
+    #[test]
+    fn another_number_of_replicas_than_asked_for_is_refused() {
+        let driver = Scripted::new(1, &[]).with_existing_topic(3);
+        let admin = driver.admin().expect("always");
+        let text = prepare(&TopicPlan { replication_factor: Some(3), ..plan(false) }, admin.as_ref());
+        assert!(text.expect_err("refused").to_string().contains("has 1 replicas"));
+        assert!(prepare(&TopicPlan { replication_factor: Some(1), ..plan(false) }, admin.as_ref()).is_ok());
+    }
 }

@@ -4,11 +4,15 @@
 //! are nanoseconds since the run's start and a pure function of the index, the rate and the seed; nothing that happens
 //! while the run goes on moves them.
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::quantity::Rate;
 use super::random::SplitMix64;
 use crate::clock::NANOS_PER_SECOND;
+
+/// Random streams from here on are the arrivals', one for each producer; those below are for what messages are made of.
+const FIRST_STREAM: u64 = 1 << 32;
 
 /// How operations follow one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,6 +22,15 @@ pub enum Arrival {
     Constant,
     /// As a Poisson process of the given rate.
     Poisson,
+}
+
+impl fmt::Display for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Arrival::Constant => "constant",
+            Arrival::Poisson => "poisson",
+        })
+    }
 }
 
 impl FromStr for Arrival {
@@ -107,7 +120,7 @@ impl RateSchedule {
             Arrival::Poisson => Arrivals::Poisson {
                 mean_ns: self.interval_ns() * producers as f64,
                 elapsed_ns: 0.0,
-                random: SplitMix64::new(self.seed, u64::from(producer)),
+                random: SplitMix64::new(self.seed, FIRST_STREAM + u64::from(producer)),
             },
         };
         let (end_ns, measured_left) = match self.bound {
