@@ -1,6 +1,6 @@
 //! The seam between the generator and a Kafka client: submit, drain completions, poll records, administer.
 //!
-//! Three implementations stand behind it: [`rdkafka`], the client users run, and [`scripted`], a cluster in memory whose
+//! Two implementations stand behind it: [`rdkafka`], the client users run, and [`scripted`], a cluster in memory whose
 //! faults are scripted, for tests of everything above the seam.
 //!
 //! What callers may rely on:
@@ -91,7 +91,7 @@ pub struct ProducerStatistics {
     pub requests: u64,
     /// Record batches sent.
     pub batches: u64,
-    /// Bytes of those batches, uncompressed.
+    /// Bytes of those batches, as sent.
     pub batch_bytes: u64,
     /// Messages in those batches.
     pub messages: u64,

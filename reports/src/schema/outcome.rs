@@ -40,7 +40,7 @@ pub struct Totals {
     pub unknown: u64,
     /// Due, but never handed to the client library.
     pub unsent: u64,
-    /// Bytes of keys, values and headers of acknowledged messages, before compression.
+    /// Bytes of keys and values of acknowledged messages, before compression.
     pub acked_bytes: u64,
     /// Messages of the warm-up, in none of the other figures.
     pub warmup_messages: u64,
@@ -64,7 +64,7 @@ pub struct GroupTotals {
     pub consumed_in_window: u64,
     /// Messages of the run that it read while the window was open, those of the warm-up too.
     pub consumed_during_window: u64,
-    /// Bytes of keys, values and headers, after decompression.
+    /// Bytes of keys and values, after decompression.
     pub consumed_bytes: u64,
     /// Legitimately delivered again (from the offset committed at an assignment).
     pub redelivered: u64,
@@ -149,7 +149,7 @@ pub struct GeneratorHealth {
     pub pacing_quantum_ns: u64,
     /// Share of the machine's cores that the generator used, 0 to 1.
     pub cpu_share: Option<f64>,
-    /// The largest jump between two readings of the clock on an idle thread.
+    /// How late the thread that oversees the run was woken, at worst: it sleeps in turns, with nothing else to do.
     pub clock_jitter_ns: Option<u64>,
 }
 
@@ -195,7 +195,8 @@ pub struct Batching {
     pub messages_per_batch: Option<f64>,
     /// Mean bytes in a produced batch, as sent.
     pub bytes_per_batch: Option<f64>,
-    /// Produce requests a second, over all producers.
+    /// Produce requests a second, over all producers, warm-up included. The client says it once a second: up to a second's
+    /// requests at the end are missing.
     pub produce_requests_per_second: Option<f64>,
 }
 

@@ -321,7 +321,10 @@ impl Page {
                 ),
                 ("percentiles", "from one histogram merged over all workers (HdrHistogram), never averaged"),
                 ("verified", "every message's identity, order, partition and checksum, in every group"),
-                ("INVALID", "the generator, not the broker, was the limit: the figures say nothing about the broker"),
+                (
+                    "INVALID",
+                    "the generator, not the broker, was the limit, or the run could not be judged: the figures say nothing about the broker",
+                ),
             ]
             .into_iter(),
         );
