@@ -1,5 +1,6 @@
 //! A broker is killed while it is produced to, again and again; whatever it had acknowledged is there afterwards, under
-//! the offset that was acknowledged.
+//! the offset that was acknowledged. `KILL_ROUNDS=200 cargo test --test acknowledged_records_survive_kill_9` kills it
+//! more often, and `KILL_SEED` repeats the moments of an earlier run.
 
 mod process;
 mod support;
@@ -16,7 +17,10 @@ use process::BrokerProcess;
 use support::{Batch, Client, create_topic_with, frame, produce_request, read_all};
 use uuid::Uuid;
 
-const ROUNDS: usize = 5;
+/// Rounds, if `KILL_ROUNDS` does not say.
+const ROUNDS: u64 = 5;
+/// Acknowledgements of a round before the kill, at most.
+const MAX_ACKNOWLEDGED: u64 = 500;
 const PRODUCERS: usize = 3;
 
 /// Counts acknowledgements, so that the kill falls in the midst of them.
@@ -33,7 +37,10 @@ fn acknowledged_records_survive_kill_9() {
     create_topic_with(&mut Client::connect(broker.address()), "news", PRODUCERS as i32, &[("retention.ms", "-1")]);
     broker.terminate();
     let mut acknowledged: Vec<Vec<(i64, String)>> = vec![Vec::new(); PRODUCERS];
-    for round in 0..ROUNDS {
+    let seed = environment("KILL_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    println!("KILL_SEED={seed}");
+    let mut moments = Moments(seed);
+    for round in 0..environment("KILL_ROUNDS").unwrap_or(ROUNDS) {
         let broker = BrokerProcess::start(dir.path());
         let address = broker.address();
         let progress = Arc::new(Progress::default());
@@ -44,7 +51,7 @@ fn acknowledged_records_survive_kill_9() {
             })
             .collect();
         let guard = progress.changed.0.lock().unwrap();
-        let enough = 40 + 30 * round;
+        let enough = moments.next_below(MAX_ACKNOWLEDGED) as usize;
         drop(progress.changed.1.wait_while(guard, |()| progress.acknowledged.load(Ordering::SeqCst) < enough).unwrap());
         broker.kill();
         for (partition, producer) in producers.into_iter().enumerate() {
@@ -62,15 +69,32 @@ fn acknowledged_records_survive_kill_9() {
     assert!(broker.terminate().success());
 }
 
+fn environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} takes a number, not {value}")))
+}
+
+/// Pseudo-random numbers (splitmix64), so that a printed seed brings the same kills again.
+struct Moments(u64);
+
+impl Moments {
+    fn next_below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+}
+
 /// Produces batches of two until the connection breaks; returns what was acknowledged.
 fn produce_until_killed(
     address: SocketAddr,
     partition: usize,
-    round: usize,
+    round: u64,
     progress: &Progress,
 ) -> Vec<(i64, String)> {
-    let mut stream = TcpStream::connect(address).unwrap();
     let mut acknowledged = Vec::new();
+    let Ok(mut stream) = TcpStream::connect(address) else { return acknowledged };
     for number in 0.. {
         let values = [format!("{round}.{number}.a"), format!("{round}.{number}.b")];
         let batch = Batch::of(&[values[0].as_str(), values[1].as_str()]).encode();
