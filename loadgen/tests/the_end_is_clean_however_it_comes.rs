@@ -95,6 +95,24 @@ fn ctrl_c_ends_the_measurement_and_reports_what_was_measured() {
 }
 
 #[test]
+fn a_second_ctrl_c_leaves_at_once_though_the_broker_hangs() {
+    let mut run = Running::start(&[]);
+    let broker = run.broker();
+    let name = broker.file_name().and_then(|name| name.to_str()?.parse().ok());
+    let broker_pid = name.and_then(Pid::from_raw).expect("a process id");
+    kill_process(broker_pid, Signal::STOP).expect("it runs");
+    wait_until("it waits for the broker", || {
+        run.signal(Signal::INT);
+        run.process.try_wait().expect("it is ours").is_some()
+    });
+    let status = run.process.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130));
+    assert!(!run.directory.path().join("out/result.json").exists());
+    // The kernel hangs up on a stopped process group that lost its parent (setpgid(2)).
+    wait_until("the broker outlives the generator", || !broker.exists());
+}
+
+#[test]
 fn kill_9_leaves_no_broker_and_no_data() {
     let mut run = Running::start(&[]);
     let broker = run.broker();
