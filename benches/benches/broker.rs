@@ -47,6 +47,8 @@ fn start() -> Handle {
     let mut config = Config::ephemeral("127.0.0.1:0");
     for (name, value) in [
         ("log.segment.bytes", "67108864"),
+        // The records are of a fixed time, long past.
+        ("log.retention.ms", "-1"),
         ("log.retention.bytes", "134217728"),
         ("log.retention.check.interval.ms", "500"),
         ("log.segment.delete.delay.ms", "0"),
