@@ -314,11 +314,19 @@ fn duration(text: &str) -> Result<Duration, String> {
     Quantity::duration_ns(text).map(Duration::from_nanos).map_err(|error| error.to_string())
 }
 
+/// librdkafka's upper bound of `linger.ms`.
+const LINGER_MAX: Duration = Duration::from_secs(900);
+
 /// A linger without a unit is refused: librdkafka counts it in milliseconds, this program in seconds.
 fn linger(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(number) if number != 0.0 => Err(format!("say the unit, such as {text}ms")),
-        _ => duration(text),
+        _ => match duration(text)? {
+            linger if linger > LINGER_MAX => {
+                Err(format!("librdkafka waits at most {LINGER_MAX:?}; ms are milliseconds"))
+            }
+            linger => Ok(linger),
+        },
     }
 }
 
@@ -381,6 +389,8 @@ mod tests {
     #[test]
     fn a_linger_needs_a_unit() {
         assert_eq!(linger("5"), Err("say the unit, such as 5ms".to_owned()));
+        assert_eq!(linger("20m"), Err("librdkafka waits at most 900s; ms are milliseconds".to_owned()));
+        assert_eq!(linger("15m"), Ok(LINGER_MAX));
     }
 
     #[test]
