@@ -103,6 +103,12 @@ fn what_clients_may_not_send_is_refused_and_leaves_no_trace() {
     assert!(matches!(refused(&batch(1, 500)), AppendError::BatchTooLarge { max_bytes: 500, .. }));
     let shifted = BatchBuilder::new().base_offset(1).record(NOW_MS, None, None).build();
     assert!(matches!(refused(&shifted), AppendError::InvalidRecord(_)));
+    let mut false_count = BatchBuilder::new().record(NOW_MS, None, None).build().to_vec();
+    false_count[23..27].copy_from_slice(&(i32::MAX - 1).to_be_bytes());
+    false_count[57..61].copy_from_slice(&i32::MAX.to_be_bytes());
+    let crc = crc32c::crc32c(&false_count[21..]);
+    false_count[17..21].copy_from_slice(&crc.to_be_bytes());
+    assert!(matches!(refused(&false_count), AppendError::InvalidRecord(crate::record::InvalidBatch::Record(_))));
     let late = batch_at(NOW_MS + 3_600_001, 1, 1);
     assert!(matches!(refused(&late), AppendError::InvalidTimestamp { .. }));
     append(&log, &batch_at(NOW_MS + 3_600_000, 1, 1));
