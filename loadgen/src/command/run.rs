@@ -96,13 +96,17 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     let surroundings = Surroundings { broker_pid: target.broker_pid(), cluster_is_own: plan.target.is_own() };
     let mut progress = for_standard_error(args.quiet);
     let outcome = execute(&plan, &driver, admin.as_ref(), surroundings, &control, progress.as_mut());
-    if let Some(ended) = target.ended() {
-        return Err(CommandError::Target(ended.into()));
-    }
+    let (outcome, ended) = match (outcome, target.ended()) {
+        (Err(_), Some(ended)) => return Err(CommandError::Target(ended.into())),
+        (outcome, ended) => (outcome, ended),
+    };
     let broker_said = target.last_words().map(|words| format!("the broker said: {words}"));
     let outcome = outcome.inspect_err(|_| say_complaints(broker_said.as_slice()))?;
 
     let mut result = record(&plan, &outcome);
+    if let Some(ended) = ended {
+        result.ending = schema::Ending::Failed { error: ended.to_string() };
+    }
     let mut complaints = crate::run::complaints(&outcome);
     complaints.extend(plan.remarks());
     complaints.extend(broker_said.filter(|_| result.totals.failed + result.totals.unknown > 0));
@@ -135,6 +139,8 @@ fn instead(target: &mut Target, error: DriverError) -> CommandError {
 pub(crate) fn exit_of(result: &RunResult) -> Exit {
     if !result.verdict.clean {
         Exit::Anomalies
+    } else if matches!(result.ending, schema::Ending::Failed { .. }) {
+        Exit::Failed
     } else if !result.verdict.invalid.is_empty() {
         Exit::Invalid
     } else if result.assertions.iter().any(|assertion| assertion.held != Some(true)) {

@@ -65,6 +65,7 @@ pub(crate) struct Scripted {
     existing: Option<i32>,
     fails_to_create: bool,
     rebalance_after: Option<usize>,
+    tells_ends: bool,
 }
 
 impl Scripted {
@@ -77,6 +78,7 @@ impl Scripted {
             existing: None,
             fails_to_create: false,
             rebalance_after: None,
+            tells_ends: true,
         }
     }
 
@@ -98,6 +100,12 @@ impl Scripted {
     /// Every creation of a topic ends in an error.
     pub(crate) fn that_fails_to_create_topics(mut self) -> Self {
         self.fails_to_create = true;
+        self
+    }
+
+    /// Nobody answers who asks where the topic ends.
+    pub(crate) fn without_end_offsets(mut self) -> Self {
+        self.tells_ends = false;
         self
     }
 
@@ -317,6 +325,10 @@ impl Admin for Scripted {
     }
 
     fn end_offsets(&self, _: &str, _: i32) -> Result<Vec<i64>, DriverError> {
+        if !self.tells_ends {
+            let (address, reason) = ("scripted:1".to_owned(), "as the script says".to_owned());
+            return Err(DriverError::Unreachable { address, after: Duration::ZERO, reason });
+        }
         Ok(self.cluster().partitions.iter().map(|log| log.len() as i64).collect())
     }
 

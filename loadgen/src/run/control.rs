@@ -21,6 +21,8 @@ pub struct Control {
     hurried: AtomicBool,
     /// Set once the consumers have nothing more to read.
     consumers_done: AtomicBool,
+    /// What ended the sending before its time, where what was measured until then is worth reporting.
+    cut_off: Mutex<Option<String>>,
     /// The error that ended the run early.
     fatal: Mutex<Option<ClientError>>,
     /// The last error that a consumer reported.
@@ -35,6 +37,7 @@ impl Default for Control {
             interrupted: AtomicBool::new(false),
             hurried: AtomicBool::new(false),
             consumers_done: AtomicBool::new(false),
+            cut_off: Mutex::new(None),
             fatal: Mutex::new(None),
             last_error: Mutex::new(None),
         }
@@ -85,6 +88,18 @@ impl Control {
     pub(super) fn fail(&self, error: ClientError) {
         self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.end_at(crate::clock::now_ns());
+    }
+
+    /// Ends the sending, and what waits for the cluster, for a reason that leaves something to report.
+    pub(super) fn cut_off(&self, reason: String) {
+        self.cut_off.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
+        self.hurried.store(true, Ordering::Relaxed);
+        self.end_at(crate::clock::now_ns());
+    }
+
+    /// Why the run was cut off, if it was.
+    pub(super) fn cut_off_by(&self) -> Option<String> {
+        self.cut_off.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn fatal(&self) -> Option<ClientError> {

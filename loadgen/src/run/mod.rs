@@ -39,6 +39,7 @@ use crate::driver::{Admin, ClientError, Driver, DriverError};
 use crate::measure::{Collector, Interval, Measurements, Recorder, Source};
 use crate::message::Producer as ProducerIdentity;
 use crate::plan::Plan;
+use crate::target::process::has_ended;
 use crate::verify::{Acks, Checker, Evidence, Expectations, Ledger, Promises, ReconcileError, Reconciler, Verdict};
 use crate::workload::{PartitionError, RateSchedule, Workload, WorkloadError};
 
@@ -76,6 +77,8 @@ pub struct Outcome {
     drain: Duration,
     drained: bool,
     interrupted: bool,
+    /// Why the run ended early by itself, if it did.
+    cut_off: Option<String>,
     max_oversleep_ns: u64,
 }
 
@@ -275,6 +278,7 @@ impl<'a> Run<'a> {
                 drain,
                 drained,
                 interrupted: self.control.is_interrupted(),
+                cut_off: self.control.cut_off_by(),
                 max_oversleep_ns,
             })
         })
@@ -379,6 +383,9 @@ impl<'a> Run<'a> {
                 ended = true;
                 progress.stage(Stage::Flushing);
             }
+            if self.surroundings.broker_pid.is_some_and(has_ended) && self.control.cut_off_by().is_none() {
+                self.control.cut_off("the broker's process ended during the run: see its log".to_owned());
+            }
             desk.clear()?;
             let stage = if now < window_start_ns { Stage::WarmingUp } else { Stage::Measuring };
             if !ended {
@@ -398,14 +405,17 @@ impl<'a> Run<'a> {
     fn drain(&self, desk: &mut Desk, progress: &mut dyn Progress) -> Result<bool, RunError> {
         let deadline = Instant::now() + self.plan.drain_timeout;
         let started_ns = now_ns();
-        let mut ends = self.admin.end_offsets(&self.plan.topic.name, self.topic.partitions)?;
+        let mut ends = None;
         loop {
-            if self.groups.iter().all(|group| group.has_reached(&ends)) {
+            if self.control.cut_off_by().is_some() {
+                return Ok(false);
+            }
+            if ends.is_none() {
+                ends = self.end_offsets();
+            }
+            if ends.as_ref().is_some_and(|ends| self.groups.iter().all(|group| group.has_reached(ends))) {
                 // Without acknowledgements the last messages may still be on their way when the end is first asked for.
-                let again = match self.plan.acks {
-                    Acks::None => self.admin.end_offsets(&self.plan.topic.name, self.topic.partitions)?,
-                    Acks::Leader | Acks::All => return Ok(true),
-                };
+                let again = if self.plan.acks == Acks::None { self.end_offsets() } else { ends.clone() };
                 if again == ends {
                     return Ok(true);
                 }
@@ -423,6 +433,12 @@ impl<'a> Run<'a> {
                 remaining: deadline.saturating_duration_since(Instant::now()),
             });
         }
+    }
+
+    /// Where the topic ends; none where the cluster does not say. It is asked again until the drain's deadline.
+    fn end_offsets(&self) -> Option<Vec<i64>> {
+        let ends = self.admin.end_offsets(&self.plan.topic.name, self.topic.partitions);
+        ends.inspect_err(|error| tracing::debug!("{error}")).ok()
     }
 
     /// Whether the producers met what leaves nothing to judge.

@@ -312,10 +312,13 @@ impl ProducerWorker<'_> {
     /// Waits for what is in flight, gives up on the rest, and counts what was due and never sent.
     fn finish(mut self) -> ProducerReport {
         let deadline_ns = now_ns() + self.drain_timeout.as_nanos() as u64;
-        while self.books.in_flight.len() > 0 && now_ns() < deadline_ns {
+        while self.books.in_flight.len() > 0 {
             let books = &mut self.books;
             self.producer.flush(FLUSH_TURN, &mut |completion| books.settle(completion, now_ns()));
             books.hand_over(now_ns());
+            if now_ns() >= deadline_ns || self.control.cut_off_by().is_some() {
+                break;
+            }
         }
         if self.books.in_flight.len() > 0 {
             self.books.censor(now_ns());

@@ -38,7 +38,11 @@ pub fn record(plan: &Plan, outcome: &Outcome) -> schema::RunResult {
         generator: generator(outcome),
         resources: resources(outcome, totals.acked_during_window),
         batching: batching(outcome),
-        ending: if outcome.interrupted { schema::Ending::Interrupted } else { schema::Ending::Completed },
+        ending: match &outcome.cut_off {
+            Some(error) => schema::Ending::Failed { error: error.clone() },
+            None if outcome.interrupted => schema::Ending::Interrupted,
+            None => schema::Ending::Completed,
+        },
         totals,
         ..schema::RunResult::default()
     }
@@ -264,7 +268,7 @@ fn invalid(outcome: &Outcome) -> Vec<String> {
             reports::figures::duration_ns(lag_ns)
         ));
     }
-    if !outcome.drained {
+    if !outcome.drained && outcome.cut_off.is_none() {
         reasons.push(
             "NOT DRAINED: the groups had not read to the end when --drain-timeout was over, so that not every message is judged"
                 .to_owned(),

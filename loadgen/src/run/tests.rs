@@ -193,6 +193,43 @@ fn another_number_of_partitions_than_asked_for_is_refused() {
 }
 
 #[test]
+fn a_cluster_that_no_longer_says_where_it_ends_leaves_the_measurement() {
+    let result = run_on(&Scripted::new(1, &[]).without_end_offsets(), "").expect("a result");
+    assert_eq!((result.totals.acked, result.verdict.complete), (400, false));
+    assert_eq!(exit_of(&result), Exit::Invalid);
+}
+
+#[test]
+fn a_broker_that_ends_in_the_middle_ends_the_run_with_what_was_measured() {
+    let mut broker = std::process::Command::new("sleep").arg("60").spawn().expect("sleep starts");
+    let surroundings = Surroundings { broker_pid: NonZeroI32::new(broker.id() as i32), cluster_is_own: true };
+    let (plan, driver, control) = (plan("--messages 100k"), Scripted::new(1, &[]), Control::default());
+    let admin = driver.admin().expect("always");
+    let mut killer = KillAfter { broker: &mut broker, messages: 200 };
+    let outcome = execute(&plan, &driver, admin.as_ref(), surroundings, &control, &mut killer);
+    broker.wait().expect("it was started here");
+    let result = record(&plan, &outcome.expect("a result"));
+    assert!(matches!(result.ending, reports::schema::Ending::Failed { .. }));
+    assert!(result.totals.acked >= 150 && result.totals.due < 100_000, "{}", result.totals.due);
+    assert_eq!(exit_of(&result), Exit::Failed, "{:?}", result.verdict);
+}
+
+/// Ends the broker's process once so many messages were acknowledged.
+struct KillAfter<'a> {
+    broker: &'a mut std::process::Child,
+    messages: u64,
+}
+
+impl Progress for KillAfter<'_> {
+    fn stage(&mut self, _: Stage) {}
+    fn tick(&mut self, snapshot: &Snapshot) {
+        if snapshot.live.totals.acked >= self.messages {
+            self.broker.kill().expect("it was started here");
+        }
+    }
+}
+
+#[test]
 fn an_interruption_reports_what_was_measured_so_far() {
     let (plan, driver, control) = (plan("--messages 100k"), Scripted::new(1, &[]), Control::default());
     let admin = driver.admin().expect("always");

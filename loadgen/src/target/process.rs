@@ -24,6 +24,13 @@ pub struct Usage {
     pub involuntary_switches: Option<u64>,
 }
 
+/// Whether a process is gone, or dead and not yet waited for.
+pub fn has_ended(pid: NonZeroI32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    let state = stat.ok().and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().next()?.chars().next());
+    matches!(state, None | Some('Z' | 'X'))
+}
+
 impl Usage {
     /// Of a process; `None` once it is gone.
     pub fn of(pid: NonZeroI32) -> Option<Usage> {
@@ -107,5 +114,20 @@ mod tests {
     #[test]
     fn a_process_that_is_gone_has_no_usage() {
         assert_eq!(Usage::of(NonZeroI32::MAX), None);
+        assert!(has_ended(NonZeroI32::MAX));
+    }
+
+    #[test]
+    fn a_dead_process_has_ended_before_it_is_waited_for() {
+        let mut process = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().expect("cat");
+        let pid = NonZeroI32::new(process.id() as i32).expect("positive");
+        assert!(!has_ended(pid));
+        drop(process.stdin.take());
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !has_ended(pid) && std::time::Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        assert!(has_ended(pid));
+        process.wait().expect("it was started here");
     }
 }
