@@ -87,12 +87,7 @@ impl Moments {
 }
 
 /// Produces batches of two until the connection breaks; returns what was acknowledged.
-fn produce_until_killed(
-    address: SocketAddr,
-    partition: usize,
-    round: u64,
-    progress: &Progress,
-) -> Vec<(i64, String)> {
+fn produce_until_killed(address: SocketAddr, partition: usize, round: u64, progress: &Progress) -> Vec<(i64, String)> {
     let mut acknowledged = Vec::new();
     let Ok(mut stream) = TcpStream::connect(address) else { return acknowledged };
     for number in 0.. {

@@ -116,7 +116,8 @@ pub struct RunArgs {
     #[arg(long, default_value = "30s", value_name = "TIME", value_parser = duration, help_heading = "Load")]
     pub drain_timeout: Duration,
 
-    /// Size of each value, its stamp of 44 bytes included: 1KiB, uniform:100..2000, lognormal:MEDIAN:SIGMA[:MAX].
+    /// Size of each value, its stamp of 44 bytes included: 1KiB, uniform:100..2000, lognormal:MEDIAN:SIGMA or
+    /// lognormal:MEDIAN:SIGMA:MAX.
     /// Where values are shorter than the stamp, it travels in a record header
     #[arg(
         long,

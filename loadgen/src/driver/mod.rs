@@ -1,6 +1,6 @@
 //! The seam between the generator and a Kafka client: submit, drain completions, poll records, administer.
 //!
-//! Two implementations stand behind it: [`rdkafka`], the client users run, and [`scripted`], a cluster in memory whose
+//! Two implementations stand behind it: [`rdkafka`], the client users run, and `scripted`, a cluster in memory whose
 //! faults are scripted, for tests of everything above the seam.
 //!
 //! What callers may rely on:
