@@ -179,6 +179,8 @@ pub(super) fn load(dir: &Arc<Path>, settings: &LogSettings, now_ms: i64) -> Resu
         None if !distrusted => start_of_active,
         _ => start_of(first),
     };
+    // A truncation can end below the start, where DeleteRecords had put it inside a batch.
+    let log_start_offset = log_start_offset.min(end.offset);
     let checkpoint =
         Checkpoint { boot_id: boot_id().to_owned(), clean: false, log_start_offset, written: end, flushed };
     checkpoint.write(dir, Durability::Relaxed)?;
@@ -249,7 +251,7 @@ fn load_clean(
     active.set_opened(file, indexes, pace.largest);
     listing.remove_stray_snapshots(dir, end.offset)?;
     // Retention may have moved the start since the mark was left.
-    let log_start_offset = checkpoint.log_start_offset.max(listing.segments[0].0);
+    let log_start_offset = checkpoint.log_start_offset.max(listing.segments[0].0).min(end.offset);
     let checkpoint = Checkpoint { boot_id: boot_id().to_owned(), log_start_offset, ..checkpoint.clone() };
     let recovery = Recovery::default();
     Ok(Some(Loaded { segments, pace, first_timestamp, producers, checkpoint, recovery }))
