@@ -2,7 +2,7 @@
 //!
 //! All of it is single atomic values, each with one meaning; nothing else is shared but the channels.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -128,8 +128,9 @@ impl Control {
 pub(super) struct GroupProgress {
     /// The next offset to be read of each partition.
     positions: Vec<AtomicI64>,
-    /// Whether some member has the partition.
-    owned: Vec<AtomicBool>,
+    /// Which member has the partition, plus one; 0 if none has. A member may say that it gave a partition up after the
+    /// next one has said that it took it.
+    owners: Vec<AtomicU32>,
     /// Whether the member has an assignment, be it empty.
     members: Vec<AtomicBool>,
 }
@@ -139,7 +140,7 @@ impl GroupProgress {
         let falses = |count: usize| (0..count).map(|_| AtomicBool::new(false)).collect();
         Self {
             positions: (0..partitions).map(|_| AtomicI64::new(0)).collect(),
-            owned: falses(partitions),
+            owners: (0..partitions).map(|_| AtomicU32::new(0)).collect(),
             members: falses(usize::from(members)),
         }
     }
@@ -149,7 +150,9 @@ impl GroupProgress {
             if let Some(slot) = self.positions.get(*partition as usize) {
                 slot.fetch_max(*position, Ordering::Relaxed);
             }
-            self.set_owned(*partition, true);
+            if let Some(owner) = self.owners.get(*partition as usize) {
+                owner.store(u32::from(member) + 1, Ordering::Relaxed);
+            }
         }
         if let Some(slot) = self.members.get(usize::from(member)) {
             slot.store(true, Ordering::Relaxed);
@@ -158,16 +161,13 @@ impl GroupProgress {
 
     pub(super) fn revoked(&self, member: u16, partitions: &[i32]) {
         for partition in partitions {
-            self.set_owned(*partition, false);
+            if let Some(owner) = self.owners.get(*partition as usize) {
+                // Not ours any more where another member was quicker.
+                let _ = owner.compare_exchange(u32::from(member) + 1, 0, Ordering::Relaxed, Ordering::Relaxed);
+            }
         }
         if let Some(slot) = self.members.get(usize::from(member)) {
             slot.store(false, Ordering::Relaxed);
-        }
-    }
-
-    fn set_owned(&self, partition: i32, owned: bool) {
-        if let Some(slot) = self.owned.get(partition as usize) {
-            slot.store(owned, Ordering::Relaxed);
         }
     }
 
@@ -184,7 +184,8 @@ impl GroupProgress {
 
     /// Every member has its assignment, and every partition has a member.
     pub(super) fn is_settled(&self) -> bool {
-        self.members.iter().chain(&self.owned).all(|slot| slot.load(Ordering::Relaxed))
+        self.members.iter().all(|has_assignment| has_assignment.load(Ordering::Relaxed))
+            && self.owners.iter().all(|owner| owner.load(Ordering::Relaxed) != 0)
     }
 
     /// Every partition was read up to these end offsets.
@@ -205,6 +206,16 @@ mod tests {
         group.revoked(0, &[0, 1]);
         group.assigned(0, &[(0, 5)]);
         group.assigned(1, &[(1, 0)]);
+        assert!(group.is_settled());
+    }
+
+    #[test]
+    fn a_partition_that_has_a_new_owner_stays_owned_when_the_old_one_is_late_to_give_it_up() {
+        let group = GroupProgress::new(2, 2);
+        group.assigned(0, &[(0, 5), (1, 0)]);
+        group.assigned(1, &[(1, 0)]);
+        group.revoked(0, &[0, 1]);
+        group.assigned(0, &[(0, 5)]);
         assert!(group.is_settled());
     }
 
