@@ -57,7 +57,7 @@ fn compose(criterion: &mut Criterion) {
     for (name, mut workload) in workloads {
         group.throughput(Throughput::Elements(1));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| workload.compose(black_box(5)).map(|sent| sent.value.len()))
+            bencher.iter(|| workload.compose(black_box(5)).map(|sent| sent.message.value.len()))
         });
     }
     group.finish();

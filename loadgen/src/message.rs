@@ -1,4 +1,4 @@
-//! What a message carries so that it can be recognised when it comes back: the stamp, and what became of it.
+//! A message on its way: what is sent, the stamp by which it is recognised when it comes back, and what became of it.
 //!
 //! # The stamp, version 1: 44 bytes, little-endian
 //!
@@ -153,6 +153,19 @@ impl Stamp {
             clock_domain: u32::from_le_bytes(array(bytes, 40)),
         })
     }
+}
+
+/// A message on its way out, borrowed from the buffers it was composed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outgoing<'a> {
+    /// The partition it must go to, or [`CLIENT_CHOOSES`].
+    pub partition: i32,
+    /// The record's key.
+    pub key: Option<&'a [u8]>,
+    /// The record's value; its first bytes are the stamp unless `stamp_header` is given.
+    pub value: &'a [u8],
+    /// The stamp as value of the record header [`STAMP_HEADER`], where the value must stay as it is.
+    pub stamp_header: Option<&'a [u8]>,
 }
 
 /// What became of a message that was handed to the client.

@@ -92,8 +92,19 @@ pub fn share(part: u64, whole: u64) -> String {
 
 /// `1_700_000_000_000` → `2023-11-14 22:13:20 UTC`.
 pub fn time_utc(unix_ms: i64) -> String {
-    let seconds = unix_ms.div_euclid(1000);
-    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let [year, month, day, hour, minute, second] = civil(unix_ms.div_euclid(1000));
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+/// `1_700_000_000_000` → `20231114T221320Z`, for names.
+pub fn time_compact(unix_ms: i64) -> String {
+    let [year, month, day, hour, minute, second] = civil(unix_ms.div_euclid(1000));
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
+/// Year, month, day, hour, minute and second in UTC, of seconds since the epoch.
+fn civil(unix_s: i64) -> [i64; 6] {
+    let (days, second) = (unix_s.div_euclid(86_400), unix_s.rem_euclid(86_400));
     // Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days.
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
@@ -104,7 +115,7 @@ pub fn time_utc(unix_ms: i64) -> String {
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", second / 3600, second / 60 % 60, second % 60)
+    [year, month, day, second / 3600, second / 60 % 60, second % 60]
 }
 
 fn significant(value: f64) -> String {
@@ -157,5 +168,6 @@ mod tests {
         assert_eq!(time_utc(0), "1970-01-01 00:00:00 UTC");
         assert_eq!(time_utc(951_782_400_000), "2000-02-29 00:00:00 UTC");
         assert_eq!(time_utc(-1), "1969-12-31 23:59:59 UTC");
+        assert_eq!(time_compact(1_769_903_999_000), "20260131T235959Z");
     }
 }

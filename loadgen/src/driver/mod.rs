@@ -22,7 +22,7 @@ use std::time::Duration;
 
 pub use error::{ClientError, DriverError};
 
-use crate::message::Outcome;
+use crate::message::{Outcome, Outgoing};
 
 /// Makes the clients of one run. Clients of one driver talk to one cluster with the same settings.
 pub trait Driver: Sync {
@@ -47,21 +47,6 @@ pub trait Driver: Sync {
     /// # Errors
     /// A setting that the client refuses.
     fn consumer(&self, group: &str, member: usize, start_offsets: &[i64]) -> Result<Box<dyn Consumer>, DriverError>;
-}
-
-/// A message on its way out, borrowed from the worker that made it.
-#[derive(Debug, Clone, Copy)]
-pub struct Outgoing<'a> {
-    /// The partition it must go to, or [`CLIENT_CHOOSES`](crate::message::CLIENT_CHOOSES).
-    pub partition: i32,
-    /// The key, if it has one.
-    pub key: Option<&'a [u8]>,
-    /// The value.
-    pub value: &'a [u8],
-    /// A record header that carries the stamp, where the value must stay as it is.
-    pub stamp_header: Option<&'a [u8]>,
-    /// Handed back with the completion.
-    pub tag: u64,
 }
 
 /// Why a message was not accepted.
@@ -99,11 +84,11 @@ pub struct ProducerStatistics {
 
 /// One producing client.
 pub trait Producer: Send {
-    /// Hands over one message; its key, value and header are copied.
+    /// Hands over one message; its key, value and header are copied, and `tag` comes back with its completion.
     ///
     /// # Errors
     /// [`SubmitError::QueueFull`] as back-pressure, [`SubmitError::Refused`] for good.
-    fn submit(&mut self, message: &Outgoing<'_>) -> Result<(), SubmitError>;
+    fn submit(&mut self, message: &Outgoing<'_>, tag: u64) -> Result<(), SubmitError>;
 
     /// Waits until a completion is there or `wait` has passed, then hands all that are there to `sink`.
     fn drain(&mut self, wait: Duration, sink: &mut dyn FnMut(Completion));

@@ -8,10 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::{
-    Admin, ClientError, ClusterDescription, Completion, Consumer, Driver, DriverError, Incoming, NewTopic, Outgoing,
-    Producer, ProducerStatistics, Sink, SubmitError, TopicDescription,
+    Admin, ClientError, ClusterDescription, Completion, Consumer, Driver, DriverError, Incoming, NewTopic, Producer,
+    ProducerStatistics, Sink, SubmitError, TopicDescription,
 };
-use crate::message::Outcome;
+use crate::message::{Outcome, Outgoing};
 
 /// What goes wrong with one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,7 +153,7 @@ struct ScriptedProducer {
 }
 
 impl Producer for ScriptedProducer {
-    fn submit(&mut self, message: &Outgoing<'_>) -> Result<(), SubmitError> {
+    fn submit(&mut self, message: &Outgoing<'_>, tag: u64) -> Result<(), SubmitError> {
         let mut cluster = self.scripted.cluster();
         let number = cluster.submitted;
         let fault = cluster.faults.iter_mut().find(|(struck, _)| *struck == number).map(|(_, fault)| fault);
@@ -168,9 +168,9 @@ impl Producer for ScriptedProducer {
         if let Some(Fault::Refuse(code)) = fault {
             return Err(SubmitError::Refused(ClientError { code, reason: "refused by the script".into() }));
         }
-        match cluster.write(message, fault.as_ref()) {
+        match cluster.write(message, tag, fault.as_ref()) {
             Some(completion) => self.done.push_back(completion),
-            None => self.unanswered.push(message.tag),
+            None => self.unanswered.push(tag),
         }
         Ok(())
     }
@@ -203,7 +203,7 @@ impl Producer for ScriptedProducer {
 
 impl Cluster {
     /// Writes a message as its fault has it, and says how it completes, if it does.
-    fn write(&mut self, message: &Outgoing<'_>, fault: Option<&Fault>) -> Option<Completion> {
+    fn write(&mut self, message: &Outgoing<'_>, tag: u64, fault: Option<&Fault>) -> Option<Completion> {
         let asked = usize::try_from(message.partition).unwrap_or(0);
         let partition = if fault == Some(&Fault::Misplace) { (asked + 1) % self.partitions.len() } else { asked };
         let mut stored = Stored {
@@ -224,7 +224,7 @@ impl Cluster {
                 log.push(stored);
             }
             Some(Fault::Delay) => {
-                self.held_back[partition] = Some((stored, message.tag));
+                self.held_back[partition] = Some((stored, tag));
                 // It will stand behind its successor.
                 offset += 1;
             }
@@ -241,7 +241,7 @@ impl Cluster {
             Some(Fault::WrongOffset) => Outcome::Acked { partition: partition as i32, offset: offset + 1 },
             _ => Outcome::Acked { partition: partition as i32, offset },
         };
-        Some(Completion { tag: message.tag, outcome, error: None })
+        Some(Completion { tag, outcome, error: None })
     }
 }
 

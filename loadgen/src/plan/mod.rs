@@ -4,6 +4,9 @@
 //! the cluster knows (an existing topic's partitions) is filled in by the run. The plan never knows a client or a socket.
 
 mod assertion;
+mod error;
+mod properties;
+mod record;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroI32;
@@ -12,15 +15,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use assertion::{Assertion, AssertionError};
-use reports::schema;
+pub use error::PlanError;
+use reports::figures::time_compact;
 
 use crate::cli::{Compression, RunArgs};
-use crate::driver::rdkafka::{Properties, shown, without_secrets};
 use crate::target::TargetSpec;
 use crate::verify::{Acks, Promises, RunShape};
-use crate::workload::{
-    Bound, KeySpec, Lines, LinesError, PartitionerSpec, PayloadSource, RateSchedule, SizeSpec, WorkloadSpec,
-};
+use crate::workload::{Bound, KeySpec, Lines, PartitionerSpec, PayloadSource, RateSchedule, SizeSpec, WorkloadSpec};
 
 /// Partitions of a topic that the run creates, unless told otherwise.
 const DEFAULT_PARTITIONS: i32 = 6;
@@ -100,94 +101,6 @@ impl TopicPlan {
     }
 }
 
-/// Options that make no sense together.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// Idempotence needs every in-sync replica's acknowledgement.
-    #[error("--idempotent needs --acks all: leave one of the two out")]
-    IdempotentWithoutAcks,
-    /// A property that has an option of its own, which the verification also has to know.
-    #[error("-X {property} is what {option} sets: use that")]
-    PropertyHasOption {
-        /// The property.
-        property: String,
-        /// The option.
-        option: &'static str,
-    },
-    /// A property that the run depends on.
-    #[error("-X {property} cannot be changed: {reason}")]
-    PropertyReserved {
-        /// The property.
-        property: String,
-        /// Why.
-        reason: &'static str,
-    },
-    /// Nothing to measure.
-    #[error("{what} of zero: there would be nothing to measure; choose a larger one")]
-    Nothing {
-        /// The option.
-        what: &'static str,
-    },
-    /// An existing cluster was named twice, or with a target that is none.
-    #[error(
-        "--bootstrap-servers names an existing cluster, and --target {target} starts one: leave one of the two out"
-    )]
-    TwoTargets {
-        /// The target.
-        target: String,
-    },
-    /// The target's data go with it.
-    #[error(
-        "--keep-topic keeps nothing of --target {target}, whose data end with the run: leave it out, or name a cluster"
-    )]
-    KeepsNothing {
-        /// The target.
-        target: String,
-    },
-    /// More than one existing target: the target names no address.
-    #[error("--target existing needs --bootstrap-servers HOST:PORT")]
-    NoAddress,
-    /// Murmur2 and expressions over the key need keys.
-    #[error("--partitioner {partitioner} needs keys: add --key, such as --key 10k")]
-    PartitionerNeedsKeys {
-        /// The partitioner.
-        partitioner: String,
-    },
-    /// Keys from the payload need lines.
-    #[error("--key {key} takes the key from the payload: add --payload-file")]
-    KeyNeedsPayload {
-        /// The key choice.
-        key: String,
-    },
-    /// The payload file.
-    #[error("--payload-file: {0}")]
-    Lines(#[from] LinesError),
-}
-
-/// Properties that are set by an option, which also tells the verification what to expect.
-const BY_OPTION: [(&str, &str); 9] = [
-    ("bootstrap.servers", "--bootstrap-servers"),
-    ("metadata.broker.list", "--bootstrap-servers"),
-    ("acks", "--acks"),
-    ("request.required.acks", "--acks"),
-    ("enable.idempotence", "--idempotent"),
-    ("linger.ms", "--linger"),
-    ("queue.buffering.max.ms", "--linger"),
-    ("compression.type", "--compression"),
-    ("compression.codec", "--compression"),
-];
-
-/// Properties that the run depends on.
-const RESERVED: [(&str, &str); 7] = [
-    ("group.id", "each run makes groups of its own, so that they start where the run does"),
-    ("client.id", "workers are told apart by it"),
-    ("enable.auto.commit", "offsets are committed once they are verified"),
-    ("enable.auto.offset.store", "offsets are committed once they are verified"),
-    ("delivery.report.only.error", "every acknowledgement is measured"),
-    ("statistics.interval.ms", "the batch sizes of the report come from there"),
-    ("transactional.id", "transactions are not measured"),
-];
-
 impl Plan {
     /// Resolves what the command line says.
     ///
@@ -199,7 +112,7 @@ impl Plan {
         if idempotent && acks != Acks::All {
             return Err(PlanError::IdempotentWithoutAcks);
         }
-        let properties = properties(args)?;
+        let properties = properties::checked(&args.properties)?;
         let target = target(args)?;
         if args.keep_topic && target.is_own() {
             return Err(PlanError::KeepsNothing { target: target.to_string() });
@@ -300,63 +213,6 @@ impl Plan {
         }
     }
 
-    /// The clients' settings by librdkafka's names.
-    pub fn client_properties(&self) -> Properties {
-        let acks = match self.acks {
-            Acks::All => "all",
-            Acks::Leader => "1",
-            Acks::None => "0",
-        };
-        let linger_ms = self.linger.as_micros() as f64 / 1e3;
-        let set =
-            |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        Properties {
-            producer: set(&[
-                ("acks", acks),
-                ("enable.idempotence", if self.idempotent { "true" } else { "false" }),
-                ("linger.ms", &linger_ms.to_string()),
-                ("compression.type", self.compression.name()),
-                // Room for a stall of several seconds: what waits there is late, and is counted as such.
-                ("queue.buffering.max.messages", "1000000"),
-                ("statistics.interval.ms", "1000"),
-            ]),
-            consumer: set(&[
-                ("enable.auto.commit", "false"),
-                ("enable.auto.offset.store", "false"),
-                ("auto.offset.reset", "earliest"),
-                // A consumer that has fetched ahead looks again soon, and not after a second.
-                ("fetch.queue.backoff.ms", "10"),
-            ]),
-            user: self.properties.clone(),
-        }
-    }
-
-    /// An argument as it may be written to a file: the value of a secret property is left out.
-    fn public(&self, argument: &str) -> String {
-        let secrets = self.properties.iter().filter(|(name, value)| shown(name, value) != **value);
-        let assigned = secrets.filter_map(|(name, value)| {
-            let after = argument.find(name.as_str())? + name.len();
-            let equals = after + argument[after..].find('=')?;
-            let only_blanks = argument[after..equals].trim().is_empty();
-            (only_blanks && !value.is_empty()).then(|| format!("{}(hidden)", &argument[..=equals]))
-        });
-        assigned.min_by_key(String::len).unwrap_or_else(|| argument.to_owned())
-    }
-
-    /// The options that the result's plan has no field for, by their names.
-    fn other_options(&self) -> BTreeMap<String, String> {
-        let option = |name: &str, value: String| (name.to_owned(), value);
-        [
-            Some(option("arrival", self.schedule.arrival.to_string())),
-            Some(option("drain-timeout", format!("{:?}", self.drain_timeout))),
-            self.topic.keep.then(|| option("keep-topic", "true".to_owned())),
-            self.target_pid.map(|pid| option("target-pid", pid.to_string())),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-
     /// What is worth knowing about the plan before its figures are read: what became of the payload file.
     pub fn remarks(&self) -> Vec<String> {
         let PayloadSource::Lines(lines) = &self.payload else { return Vec::new() };
@@ -372,58 +228,6 @@ impl Plan {
             .filter_map(|(is, remark)| is.then_some(remark))
             .collect()
     }
-
-    /// The plan as the result file keeps it.
-    pub fn record(&self, partitions: i32, topic_created: bool) -> schema::Plan {
-        let (duration_ms, messages) = match self.schedule.bound {
-            Bound::DurationNs(ns) => (Some(ns / 1_000_000), None),
-            Bound::Messages(messages) => (None, Some(messages)),
-        };
-        schema::Plan {
-            command: self.command.iter().map(|argument| self.public(argument)).collect(),
-            seed: self.seed,
-            target: self.target.to_string(),
-            bootstrap_servers: self.bootstrap_servers.clone(),
-            topic: self.topic.name.clone(),
-            topic_created,
-            partitions: partitions.unsigned_abs(),
-            replication_factor: self.topic.replication_factor.map(i16::unsigned_abs),
-            rate_per_second: self.schedule.rate.as_per_second(),
-            duration_ms,
-            messages,
-            warmup_ms: self.schedule.warmup_ns / 1_000_000,
-            size: match self.payload {
-                PayloadSource::Random(size) => size.to_string(),
-                PayloadSource::Lines(_) => "each line's own".to_owned(),
-            },
-            payload_file: self.payload_file.as_ref().map(|path| path.display().to_string()),
-            key: self.key.to_string(),
-            partitioner: self.partitioner.to_string(),
-            producers: u32::from(self.schedule.producers),
-            groups: u32::from(self.groups),
-            consumers_per_group: u32::from(self.consumers),
-            acks: self.client_properties().producer.get("acks").cloned().unwrap_or_default(),
-            compression: self.compression.name().into(),
-            linger_us: self.linger.as_micros() as u64,
-            idempotent: self.idempotent,
-            properties: without_secrets(&self.properties),
-            assertions: self.assertions.iter().map(ToString::to_string).collect(),
-            out_dir: Some(self.out.display().to_string()),
-            other: self.other_options(),
-        }
-    }
-}
-
-fn properties(args: &RunArgs) -> Result<BTreeMap<String, String>, PlanError> {
-    for (property, _) in &args.properties {
-        if let Some((_, option)) = BY_OPTION.iter().find(|(name, _)| name == property) {
-            return Err(PlanError::PropertyHasOption { property: property.clone(), option });
-        }
-        if let Some((_, reason)) = RESERVED.iter().find(|(name, _)| name == property) {
-            return Err(PlanError::PropertyReserved { property: property.clone(), reason });
-        }
-    }
-    Ok(args.properties.iter().cloned().collect())
 }
 
 fn target(args: &RunArgs) -> Result<TargetSpec, PlanError> {
@@ -473,23 +277,8 @@ fn bound(args: &RunArgs) -> Result<Bound, PlanError> {
 
 /// `loadgen-results/20260131T235959Z`, in UTC.
 fn default_out() -> PathBuf {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    PathBuf::from("loadgen-results").join(compact_utc(since_epoch))
-}
-
-/// Seconds since the epoch as `20260131T235959Z`.
-fn compact_utc(since_epoch: u64) -> String {
-    // Civil date from days (Howard Hinnant, "chrono-compatible low-level date algorithms"), years from 1970 on.
-    let days = since_epoch / 86_400 + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (since_epoch / 3_600 % 24, since_epoch / 60 % 60, since_epoch % 60);
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    PathBuf::from("loadgen-results").join(time_compact(since_epoch.as_millis() as i64))
 }
 
 #[cfg(test)]
@@ -577,12 +366,5 @@ mod tests {
         assert!(matches!(resolve("--duration 0s"), Err(PlanError::Nothing { .. })));
         assert!(matches!(resolve("--partitioner murmur2"), Err(PlanError::PartitionerNeedsKeys { .. })));
         assert!(matches!(resolve("--key payload:$.user"), Err(PlanError::KeyNeedsPayload { .. })));
-    }
-
-    #[test]
-    fn the_directorys_name_is_the_time_in_utc() {
-        assert_eq!(compact_utc(0), "19700101T000000Z");
-        assert_eq!(compact_utc(951_782_400), "20000229T000000Z");
-        assert_eq!(compact_utc(1_769_903_999), "20260131T235959Z");
     }
 }

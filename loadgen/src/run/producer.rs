@@ -11,11 +11,11 @@ use std::time::Duration;
 use super::control::Control;
 use super::in_flight::{InFlight, Pending};
 use crate::clock::{NANOS_PER_SECOND, now_ns, set_timer_slack_ns};
-use crate::driver::{ClientError, Completion, Outgoing, Producer, ProducerStatistics, SubmitError};
+use crate::driver::{ClientError, Completion, Producer, ProducerStatistics, SubmitError};
 use crate::measure::{Metric, Recorder};
-use crate::message::Outcome;
+use crate::message::{Outcome, Outgoing};
 use crate::verify::{Evidence, Ledger};
-use crate::workload::{Operation, Operations, PartitionError, Phase, RateSchedule, Workload};
+use crate::workload::{Composed, Operation, Operations, PartitionError, Phase, RateSchedule, Workload};
 
 /// Messages due within one quantum are sent together: every wake-up costs more than sending one message.
 pub(super) const QUANTUM_NS: u64 = 500_000;
@@ -230,32 +230,25 @@ impl ProducerWorker<'_> {
     /// Sends one message now, or once there is room; returns when that was.
     fn send(&mut self, due_ns: u64, actual_ns: u64) -> Result<u64, Stop> {
         let Self { workload, producer, books, control, drain_timeout, .. } = self;
-        let composed = workload.compose(due_ns).map_err(Stop::NoPartition)?;
-        let size_bytes = composed.key.map_or(0, <[u8]>::len) + composed.value.len();
+        let Composed { message, sequence } = workload.compose(due_ns).map_err(Stop::NoPartition)?;
+        let size_bytes = message.key.map_or(0, <[u8]>::len) + message.value.len();
         let phase = books.phase(due_ns);
         let measured = u64::from(phase == Phase::Measured);
         let tag = books.in_flight.insert(Pending {
             intended_ns: due_ns,
             actual_ns,
-            sequence: composed.sequence,
-            partition: composed.partition,
+            sequence,
+            partition: message.partition,
             size_bytes: size_bytes as u32,
         });
-        let message = Outgoing {
-            partition: composed.partition,
-            key: composed.key,
-            value: composed.value,
-            stamp_header: composed.stamp_header,
-            tag,
-        };
         books.ledger.submitted();
         if phase == Phase::Measured {
             books.due(due_ns);
         }
-        let mut submitted = producer.submit(&message);
+        let mut submitted = producer.submit(&message, tag);
         let mut sent_ns = actual_ns;
         if submitted == Err(SubmitError::QueueFull) {
-            submitted = wait_for_room(producer.as_mut(), books, &message, control, *drain_timeout);
+            submitted = wait_for_room(producer.as_mut(), books, (&message, tag), control, *drain_timeout);
             sent_ns = now_ns();
             books.report.queue_full_ns += measured * (sent_ns.min(control.end_ns()).saturating_sub(actual_ns));
             books.in_flight.sent_at(tag, sent_ns);
@@ -341,13 +334,13 @@ impl ProducerWorker<'_> {
 fn wait_for_room(
     producer: &mut dyn Producer,
     books: &mut Books<'_>,
-    message: &Outgoing<'_>,
+    (message, tag): (&Outgoing<'_>, u64),
     control: &Control,
     drain_timeout: Duration,
 ) -> Result<(), SubmitError> {
     loop {
         producer.drain(FULL_WAIT, &mut |completion| books.settle(completion, now_ns()));
-        let submitted = producer.submit(message);
+        let submitted = producer.submit(message, tag);
         if submitted != Err(SubmitError::QueueFull) || control.gives_up_at(now_ns(), drain_timeout) {
             return submitted;
         }

@@ -26,7 +26,7 @@ use self::partitioner::Partitioner;
 use self::payload::RandomPayload;
 use self::random::SplitMix64;
 use crate::clock;
-use crate::message::{CLIENT_CHOOSES, Producer, STAMP_SIZE_BYTES, Stamp};
+use crate::message::{CLIENT_CHOOSES, Outgoing, Producer, STAMP_SIZE_BYTES, Stamp};
 
 /// What every message of a run is made of.
 #[derive(Debug, Clone)]
@@ -68,15 +68,9 @@ pub enum WorkloadError {
 
 /// The next message of one producer, borrowed from its buffers until the next is composed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outgoing<'a> {
-    /// The record's key.
-    pub key: Option<&'a [u8]>,
-    /// The record's value; its first bytes are the stamp unless `stamp_header` is given.
-    pub value: &'a [u8],
-    /// The stamp as value of the record header [`crate::message::STAMP_HEADER`].
-    pub stamp_header: Option<&'a [u8]>,
-    /// The partition, or [`crate::message::CLIENT_CHOOSES`].
-    pub partition: i32,
+pub struct Composed<'a> {
+    /// What is sent.
+    pub message: Outgoing<'a>,
     /// The stamp's sequence.
     pub sequence: u64,
 }
@@ -139,7 +133,7 @@ impl Workload {
 
     /// Composes the next message, due at `intended_ns` of `CLOCK_MONOTONIC`. Allocates nothing once warm.
     #[inline]
-    pub fn compose(&mut self, intended_ns: u64) -> Result<Outgoing<'_>, PartitionError> {
+    pub fn compose(&mut self, intended_ns: u64) -> Result<Composed<'_>, PartitionError> {
         let mut key = self.keys.as_mut().map(Keys::next);
         let (real, in_header) = match &mut self.payload {
             Payload::Random(random) => {
@@ -166,13 +160,14 @@ impl Workload {
         self.sequences[lane] += 1;
         let producer = self.producer;
         let stamp = Stamp { producer, partition, sequence, intended_ns, clock_domain: self.clock_domain };
-        if in_header {
+        let (value, stamp_header) = if in_header {
             stamp.encode(key, real, &mut self.stamp);
-            Ok(Outgoing { key, value: real, stamp_header: Some(&self.stamp), partition, sequence })
+            (real, Some(&self.stamp[..]))
         } else {
             stamp.encode_into(key, &mut self.value);
-            Ok(Outgoing { key, value: &self.value, stamp_header: None, partition, sequence })
-        }
+            (&self.value[..], None)
+        };
+        Ok(Composed { message: Outgoing { partition, key, value, stamp_header }, sequence })
     }
 }
 
@@ -200,9 +195,9 @@ mod tests {
         let mut workload = Workload::new(spec, producer(1)).unwrap();
         (0..messages)
             .map(|i| {
-                let sent = workload.compose(1000 + i as u64).unwrap();
+                let Composed { message: sent, sequence } = workload.compose(1000 + i as u64).unwrap();
                 let stamp = Stamp::decode(sent.stamp_header, sent.key, sent.value).unwrap();
-                assert_eq!((stamp.partition, stamp.sequence), (sent.partition, sent.sequence));
+                assert_eq!((stamp.partition, stamp.sequence), (sent.partition, sequence));
                 stamp
             })
             .collect()
@@ -213,7 +208,7 @@ mod tests {
         for (size, in_header) in [("100", false), ("44", false), ("43", true), ("0", true), ("1KiB", false)] {
             let spec = spec(random(size), "50", "murmur2");
             let mut workload = Workload::new(&spec, producer(0)).unwrap();
-            let sent = workload.compose(5).unwrap();
+            let sent = workload.compose(5).unwrap().message;
             assert_eq!(sent.stamp_header.is_some(), in_header, "size {size}");
             assert_eq!(sent.value.len() as u64, Quantity::bytes(size).unwrap());
             assert_eq!(Stamp::decode(sent.stamp_header, sent.key, sent.value).unwrap().intended_ns, 5);
@@ -238,7 +233,7 @@ mod tests {
         let values = |seed| {
             let spec = WorkloadSpec { seed, ..spec(random("uniform:50..300"), "zipf:100:1.1", "murmur2") };
             let mut workload = Workload::new(&spec, producer(2)).unwrap();
-            (0..50).map(|_| workload.compose(0).unwrap().value.to_vec()).collect::<Vec<_>>()
+            (0..50).map(|_| workload.compose(0).unwrap().message.value.to_vec()).collect::<Vec<_>>()
         };
         assert_eq!(values(1), values(1));
         assert_ne!(values(1), values(2));
@@ -254,7 +249,7 @@ mod tests {
         let spec = WorkloadSpec { key, ..spec(PayloadSource::Lines(lines), "none", "round-robin") };
         let mut workload = Workload::new(&spec, producer(0)).unwrap();
         for (value, key) in [(b"a 1", b"1"), (b"b 2", b"2"), (b"a 1", b"1")] {
-            let sent = workload.compose(0).unwrap();
+            let sent = workload.compose(0).unwrap().message;
             assert_eq!((sent.value, sent.key), (&value[..], Some(&key[..])));
             assert!(Stamp::decode(sent.stamp_header, sent.key, sent.value).is_ok());
         }

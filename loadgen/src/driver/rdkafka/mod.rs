@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    Admin, ClientError, Completion, Consumer, Driver, DriverError, Outgoing, Producer, ProducerStatistics, Sink,
-    SubmitError,
+    Admin, ClientError, Completion, Consumer, Driver, DriverError, Producer, ProducerStatistics, Sink, SubmitError,
 };
-use crate::message::STAMP_HEADER;
+use crate::message::{Outgoing, STAMP_HEADER};
 pub use native::shown;
 use native::{NativeConsumer, NativeProducer};
 use statistics::Accumulator;
@@ -126,8 +125,8 @@ impl RdKafkaProducer {
 }
 
 impl Producer for RdKafkaProducer {
-    fn submit(&mut self, message: &Outgoing<'_>) -> Result<(), SubmitError> {
-        self.native.submit(message)
+    fn submit(&mut self, message: &Outgoing<'_>, tag: u64) -> Result<(), SubmitError> {
+        self.native.submit(message, tag)
     }
 
     fn drain(&mut self, wait: Duration, sink: &mut dyn FnMut(Completion)) {

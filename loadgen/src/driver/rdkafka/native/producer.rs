@@ -10,8 +10,8 @@ use rdkafka::bindings::*;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use super::{Client, Configuration, client_error, client_error_with_reason, take_error};
-use crate::driver::{ClientError, Completion, DriverError, Outgoing, SubmitError};
-use crate::message::{NO_OFFSET, Outcome};
+use crate::driver::{ClientError, Completion, DriverError, SubmitError};
+use crate::message::{NO_OFFSET, Outcome, Outgoing};
 
 /// What the callbacks leave for the owner. Written by callbacks, which run on the owner's thread inside a poll; read by the
 /// owner between polls. So the two never overlap.
@@ -104,10 +104,10 @@ impl NativeProducer {
         Ok(Self { topic, _main_queue: main_queue, client, inbox, wake, stamp_header })
     }
 
-    pub(in super::super) fn submit(&mut self, message: &Outgoing<'_>) -> Result<(), SubmitError> {
+    pub(in super::super) fn submit(&mut self, message: &Outgoing<'_>, tag: u64) -> Result<(), SubmitError> {
         let (key, key_len) = message.key.map_or((null(), 0), |key| (key.as_ptr().cast::<c_void>(), key.len()));
         if let Some(stamp) = message.stamp_header {
-            return self.submit_with_header(message, (key, key_len), stamp);
+            return self.submit_with_header(message, tag, (key, key_len), stamp);
         }
         // SAFETY: topic and client are alive; librdkafka copies key and value before it returns (RD_KAFKA_MSG_F_COPY),
         // and never writes through the value's pointer. The tag travels as an integer in the opaque pointer.
@@ -120,7 +120,7 @@ impl NativeProducer {
                 message.value.len(),
                 key,
                 key_len,
-                message.tag as *mut c_void,
+                tag as *mut c_void,
             )
         };
         if code == 0 {
@@ -133,6 +133,7 @@ impl NativeProducer {
     fn submit_with_header(
         &mut self,
         message: &Outgoing<'_>,
+        tag: u64,
         (key, key_len): (*const c_void, usize),
         stamp: &[u8],
     ) -> Result<(), SubmitError> {
@@ -158,10 +159,7 @@ impl NativeProducer {
                 u: memory(message.value.as_ptr().cast(), message.value.len()),
             },
             rd_kafka_vu_s { vtype: RD_KAFKA_VTYPE_HEADER, u: rd_kafka_vu_s__bindgen_ty_1 { header } },
-            rd_kafka_vu_s {
-                vtype: RD_KAFKA_VTYPE_OPAQUE,
-                u: rd_kafka_vu_s__bindgen_ty_1 { ptr: message.tag as *mut c_void },
-            },
+            rd_kafka_vu_s { vtype: RD_KAFKA_VTYPE_OPAQUE, u: rd_kafka_vu_s__bindgen_ty_1 { ptr: tag as *mut c_void } },
         ];
         // SAFETY: each union holds the member that its type names; key, value and header are copied before the call
         // returns; the error, if any, is ours.
