@@ -184,11 +184,16 @@ impl RunResult {
     /// # Errors
     /// [`WriteError`] with what the system said.
     pub fn write(&self, path: &Path) -> Result<(), WriteError> {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".partial");
-        let beside = PathBuf::from(beside);
-        std::fs::write(&beside, self.to_json())
-            .and_then(|()| std::fs::rename(&beside, path))
-            .map_err(|source| WriteError { path: path.to_owned(), source })
+        write_whole(path, &self.to_json())
     }
+}
+
+/// Writes a file, whole or not at all: first beside it, then renamed.
+pub(crate) fn write_whole(path: &Path, text: &str) -> Result<(), WriteError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".partial");
+    let beside = PathBuf::from(beside);
+    std::fs::write(&beside, text)
+        .and_then(|()| std::fs::rename(&beside, path))
+        .map_err(|source| WriteError { path: path.to_owned(), source })
 }

@@ -1,4 +1,4 @@
-//! Statistics over one run. Percentiles come from merged histograms only, never from other percentiles.
+//! One distribution of latencies. Percentiles come from merged histograms only, never from other percentiles.
 
 use hdrhistogram::Histogram;
 
