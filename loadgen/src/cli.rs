@@ -18,7 +18,7 @@ use crate::workload::{Arrival, KeySpec, PartitionerSpec, Quantity, Rate, SizeSpe
 /// A load generator for anything that speaks the Kafka protocol: it sends at a fixed rate, reads everything back through
 /// consumer groups, accounts for every single message, and says what it measured.
 #[derive(Debug, Parser)]
-#[command(name = "loadgen", version, max_term_width = 110, after_help = AFTER_HELP, propagate_version = true)]
+#[command(name = "loadgen", version = env!("LOADGEN_VERSION"), max_term_width = 110, after_help = AFTER_HELP, propagate_version = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

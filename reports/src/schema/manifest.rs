@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Manifest {
     /// Version of the load generator.
     pub tool_version: String,
-    /// Commit it was built from, where known.
+    /// Commit it was built from, where known; `-dirty` where files differed from it.
     pub commit: Option<String>,
     /// `debug` or `release`.
     pub build_profile: String,
