@@ -4,6 +4,7 @@
 //! [`Ledger::take_evidence`] hands the runs over, so that the ledger itself stays small.
 
 use super::evidence::{Evidence, Lane, LaneRun, LedgerEvidence};
+use super::order::Order;
 use super::runs::Run;
 use super::verdict::{Anomaly, Example, ProducerTally};
 use super::{RunShape, grown};
@@ -22,14 +23,12 @@ pub struct Ledger {
 }
 
 /// What one partition acknowledged.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Acknowledged {
     /// The run that the next acknowledgement may continue.
     open: Option<Run>,
-    /// Whether it stands behind messages of a higher sequence.
-    backward: bool,
-    /// The highest sequence acknowledged, and its offset.
-    highest: Option<(u64, i64)>,
+    /// Where all the runs before it stand.
+    order: Order,
 }
 
 impl Ledger {
@@ -39,7 +38,7 @@ impl Ledger {
         Ledger {
             producer,
             client_chooses: shape.client_chooses,
-            partitions: vec![Acknowledged::default(); partitions],
+            partitions: (0..partitions).map(|_| Acknowledged::default()).collect(),
             acked_by_partition: vec![0; partitions],
             tally: ProducerTally::default(),
             pending: LedgerEvidence::default(),
@@ -106,17 +105,9 @@ impl Ledger {
         }
         let acknowledged = grown(&mut self.partitions, partition);
         if !acknowledged.open.as_mut().is_some_and(|run| run.extend(partition, sequence, offset)) {
-            self.begin(lane, Run::one(partition, sequence, offset));
+            acknowledged.close(lane, &mut self.pending);
+            acknowledged.open = Some(Run::one(partition, sequence, offset));
         }
-    }
-
-    /// Begins a run: the place where an order can break.
-    fn begin(&mut self, lane: Lane, run: Run) {
-        let acknowledged = grown(&mut self.partitions, run.partition);
-        acknowledged.close(lane, &mut self.pending);
-        acknowledged.backward =
-            acknowledged.highest.is_some_and(|(sequence, offset)| run.sequence < sequence && run.offset > offset);
-        acknowledged.open = Some(run);
     }
 
     #[cold]
@@ -130,12 +121,10 @@ impl Ledger {
 impl Acknowledged {
     fn close(&mut self, lane: Lane, pending: &mut LedgerEvidence) {
         let Some(run) = self.open.take() else { return };
-        if self.backward {
+        // Within a run, sequences and offsets rise together: only between two can an order break.
+        let across_gaps = lane.partition == CLIENT_CHOOSES;
+        if run.offset != NO_OFFSET && self.order.insert(&run, across_gaps).is_err() {
             pending.findings.note(Anomaly::NonmonotonicSend, u64::from(run.length), first_of(lane, &run));
-        }
-        let last = run.end() - 1;
-        if self.highest.is_none_or(|(sequence, _)| last > sequence) {
-            self.highest = Some((last, run.offset_of(last)));
         }
         pending.runs.push(LaneRun { lane, run, backward: false });
     }
@@ -154,6 +143,8 @@ fn first_of(lane: Lane, run: &Run) -> Example {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn ledger() -> Ledger {
@@ -206,6 +197,41 @@ mod tests {
             ledger.settle(0, sequence, Outcome::Acked { partition: 0, offset });
         }
         assert_eq!(evidence(&mut ledger).findings.disorder, [(0, 3)].into());
+    }
+
+    #[test]
+    fn a_message_that_stands_before_one_of_a_lower_sequence_is_out_of_order_too() {
+        let mut ledger = ledger();
+        for (sequence, offset) in [(0, 10), (1, 5), (2, 11)] {
+            ledger.settle(0, sequence, Outcome::Acked { partition: 0, offset });
+        }
+        assert_eq!(evidence(&mut ledger).findings.disorder, [(0, 1)].into());
+    }
+
+    proptest! {
+        #[test]
+        fn a_disorder_is_found_exactly_where_a_higher_sequence_has_a_lower_offset(
+            swaps in proptest::collection::vec((0..30usize, 0..30usize), 0..6),
+            arrival in Just((0..30usize).collect::<Vec<_>>()).prop_shuffle(),
+            in_order_of_sequence in any::<bool>(),
+            hand_over in proptest::collection::vec(any::<bool>(), 30),
+        ) {
+            let mut offsets: Vec<i64> = (0..30).map(|sequence| 100 + sequence).collect();
+            swaps.iter().for_each(|(one, other)| offsets.swap(*one, *other));
+            let mut ledger = ledger();
+            let mut found = 0;
+            for (turn, arrival) in arrival.into_iter().enumerate() {
+                let sequence = if in_order_of_sequence { turn } else { arrival };
+                let outcome = Outcome::Acked { partition: 0, offset: offsets[sequence] };
+                ledger.settle(0, sequence as u64, outcome);
+                if hand_over[turn] {
+                    found += evidence(&mut ledger).findings.disorder.values().sum::<u64>();
+                }
+            }
+            found += evidence(&mut ledger).findings.disorder.values().sum::<u64>();
+            prop_assert_eq!(found > 0, !offsets.is_sorted());
+            prop_assert!(found < 30, "one of them is in order");
+        }
     }
 
     #[test]

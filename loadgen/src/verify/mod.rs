@@ -44,10 +44,10 @@ pub struct RunShape {
 
 /// The element of a partition (or producer); topics may grow while a run goes on, and then the vector does.
 #[inline]
-fn grown<T: Clone + Default>(elements: &mut Vec<T>, index: i32) -> &mut T {
+fn grown<T: Default>(elements: &mut Vec<T>, index: i32) -> &mut T {
     let index = index.max(0) as usize;
     if index >= elements.len() {
-        elements.resize(index + 1, T::default());
+        elements.resize_with(index + 1, T::default);
     }
     &mut elements[index]
 }

@@ -1,4 +1,4 @@
-//! Whether a lane's messages stand in a partition in the order of their sequences, whoever read them.
+//! Whether a lane's messages stand in a partition in the order of their sequences, by acknowledgements or whoever read them.
 //!
 //! A consumer sees an order break within one of its assignments; when a partition has moved, each of its readers may have
 //! seen a part that is in order. So the parts are held against each other here, in whatever order their evidence comes.
@@ -16,7 +16,7 @@ struct Part {
     last_offset: i64,
 }
 
-/// What a group has read of one lane: (partition, first sequence) → part.
+/// What a group has read of one lane, or a producer was told of it: (partition, first sequence) → part.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     parts: BTreeMap<(i32, u64), Part>,
@@ -24,7 +24,7 @@ pub(super) struct Order {
 
 impl Order {
     /// Takes in a run of sequences that were not seen before, or leaves it out and names a sequence that it stands on the
-    /// wrong side of.
+    /// wrong side of. That two claim the same offset is no matter of order.
     pub(super) fn insert(&mut self, run: &Run, across_gaps: bool) -> Result<(), u64> {
         let (partition, offset, last_offset) = (run.partition, run.offset, run.end_offset() - 1);
         let mut first = run.sequence;
@@ -32,13 +32,13 @@ impl Order {
         let before = self.parts.range((partition, 0)..(partition, first)).next_back();
         if let Some((&(_, before_first), before)) = before {
             if before.last > first {
-                return match (before.first_offset < offset, last_offset < before.last_offset) {
+                return match (before.first_offset <= offset, last_offset <= before.last_offset) {
                     (true, true) => Ok(()),
                     (false, _) => Err(before_first),
                     (true, false) => Err(before.last),
                 };
             }
-            if before.last_offset >= offset {
+            if before.last_offset > offset {
                 return Err(before.last);
             }
             if across_gaps || before.last + 1 == first {
@@ -47,7 +47,7 @@ impl Order {
         }
         let after = self.parts.range((partition, run.end())..=(partition, u64::MAX)).next();
         if let Some((&(_, after_first), after)) = after {
-            if after.first_offset <= last_offset {
+            if after.first_offset < last_offset {
                 return Err(after_first);
             }
             if across_gaps || after_first == run.end() {
