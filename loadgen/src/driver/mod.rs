@@ -70,8 +70,10 @@ pub struct Completion {
 }
 
 /// What a producer's client says of its own batching, summed since it was made.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ProducerStatistics {
+    /// The client's age when it said so; 0 before it said anything.
+    pub age_us: u64,
     /// Produce requests sent.
     pub requests: u64,
     /// Record batches sent.
@@ -80,6 +82,24 @@ pub struct ProducerStatistics {
     pub batch_bytes: u64,
     /// Messages in those batches.
     pub messages: u64,
+}
+
+impl ProducerStatistics {
+    /// What came to be after `earlier`, which the same client said.
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            age_us: self.age_us.saturating_sub(earlier.age_us),
+            requests: self.requests.saturating_sub(earlier.requests),
+            batches: self.batches.saturating_sub(earlier.batches),
+            batch_bytes: self.batch_bytes.saturating_sub(earlier.batch_bytes),
+            messages: self.messages.saturating_sub(earlier.messages),
+        }
+    }
+
+    /// Produce requests a second of that time; none of no time.
+    pub fn requests_per_second(&self) -> Option<f64> {
+        (self.age_us > 0).then(|| self.requests as f64 * 1e6 / self.age_us as f64)
+    }
 }
 
 /// One producing client.

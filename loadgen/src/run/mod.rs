@@ -322,6 +322,7 @@ impl<'a> Run<'a> {
                 workload: Workload::new(&spec, identity)?,
                 producer: self.driver.producer(usize::from(index))?,
                 drain_timeout: self.plan.drain_timeout,
+                opening: None,
                 books: Books {
                     control: self.control,
                     schedule: self.plan.schedule,

@@ -41,6 +41,8 @@ pub(super) struct ProducerWorker<'a> {
     pub(super) workload: Workload,
     pub(super) producer: Box<dyn Producer>,
     pub(super) drain_timeout: Duration,
+    /// What the client had said of itself when the window opened, or first said then.
+    pub(super) opening: Option<ProducerStatistics>,
     pub(super) books: Books<'a>,
 }
 
@@ -76,6 +78,7 @@ pub(super) struct ProducerReport {
     pub(super) queue_full_ns: u64,
     /// How late a measured message left at worst.
     pub(super) max_lag_ns: u64,
+    /// From the first to the last that the client said while the window was open.
     pub(super) statistics: ProducerStatistics,
     /// By code, with how often.
     pub(super) errors: BTreeMap<i32, (ClientError, u64)>,
@@ -199,7 +202,7 @@ impl ProducerWorker<'_> {
                 now = now_ns();
                 if now >= housekeeping_ns {
                     housekeeping_ns = now + HOUSEKEEPING_NS;
-                    self.books.hand_over(now);
+                    self.keep_house(now);
                 }
             }
             if due_ns >= self.control.end_ns() {
@@ -221,9 +224,19 @@ impl ProducerWorker<'_> {
                 now = now_ns();
                 if now >= housekeeping_ns {
                     housekeeping_ns = now + HOUSEKEEPING_NS;
-                    self.books.hand_over(now);
+                    self.keep_house(now);
                 }
             }
+        }
+    }
+
+    /// Hands over what was noted, and notes what the client says of itself while the window is open.
+    fn keep_house(&mut self, now_ns: u64) {
+        self.books.hand_over(now_ns);
+        let said = self.producer.statistics();
+        if said.age_us > 0 && self.books.phase(now_ns) == Phase::Measured && now_ns <= self.control.end_ns() {
+            let opening = self.opening.get_or_insert(said);
+            self.books.report.statistics = said.since(opening);
         }
     }
 
@@ -322,7 +335,6 @@ impl ProducerWorker<'_> {
             self.books.note_error(error);
         }
         let mut report = std::mem::take(&mut self.books.report);
-        report.statistics = self.producer.statistics();
         report.acked_by_partition = self.books.ledger.acked_by_partition().to_vec();
         self.books.hand_over(now_ns());
         self.books.recorder.finish();

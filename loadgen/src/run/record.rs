@@ -338,17 +338,18 @@ fn resources(outcome: &Outcome, acked: u64) -> schema::Resources {
 fn batching(outcome: &Outcome) -> schema::Batching {
     let mut total = ProducerStatistics::default();
     for statistics in outcome.producers.iter().map(|report| report.statistics) {
-        total.requests += statistics.requests;
         total.batches += statistics.batches;
         total.batch_bytes += statistics.batch_bytes;
         total.messages += statistics.messages;
     }
     let per = |what: u64, of: u64| (of > 0).then(|| what as f64 / of as f64);
-    let sent_s = (outcome.warmup_ns + outcome.measured_ns) as f64 / NANOS_PER_SECOND as f64;
+    // Each client's own rate by its own clock; a client that spoke less than twice in the window has none.
+    let rates: Option<Vec<f64>> =
+        outcome.producers.iter().map(|report| report.statistics.requests_per_second()).collect();
     schema::Batching {
         messages_per_batch: per(total.messages, total.batches),
         bytes_per_batch: per(total.batch_bytes, total.batches),
-        produce_requests_per_second: (total.requests > 0).then(|| total.requests as f64 / sent_s),
+        produce_requests_per_second: rates.map(|rates| rates.iter().sum()),
     }
 }
 

@@ -195,8 +195,8 @@ pub struct Batching {
     pub messages_per_batch: Option<f64>,
     /// Mean bytes in a produced batch, as sent.
     pub bytes_per_batch: Option<f64>,
-    /// Produce requests a second, over all producers, warm-up included. The client says it once a second: up to a second's
-    /// requests at the end are missing.
+    /// Produce requests a second, over all producers: each client's own count by its own clock, from the first to the last
+    /// time that it said so in the window (once a second). `null` of a window too short for that.
     pub produce_requests_per_second: Option<f64>,
 }
 

@@ -1,6 +1,6 @@
 //! What librdkafka's statistics documents say of batching (see its STATISTICS.md).
 //!
-//! Requests are totals since the client was made; batch figures are windows of one interval, which are summed.
+//! Requests are totals since the client was made, as is its age; batch figures are windows of one interval, which are summed.
 
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -15,6 +15,9 @@ pub(super) struct Accumulator {
 
 #[derive(Deserialize)]
 struct Document {
+    /// Microseconds since the client was made.
+    #[serde(default)]
+    age: u64,
     #[serde(default)]
     brokers: HashMap<String, Broker>,
     #[serde(default)]
@@ -43,6 +46,7 @@ impl Accumulator {
     /// Adds a document; one that cannot be read (another version's) changes nothing.
     pub(super) fn add(&mut self, json: &str) {
         let Ok(document) = serde_json::from_str::<Document>(json) else { return };
+        self.total.age_us = document.age;
         self.total.requests = document.brokers.values().filter_map(|broker| broker.req.get("Produce")).sum();
         for topic in document.topics.values() {
             self.total.batches += topic.batchcnt.cnt;
@@ -60,7 +64,7 @@ impl Accumulator {
 mod tests {
     use super::*;
 
-    const DOCUMENT: &str = r#"{"brokers": {"a:1/1": {"req": {"Produce": 7, "Metadata": 1}}, "a:1/bootstrap": {"req": {}}},
+    const DOCUMENT: &str = r#"{"age": 1500000, "brokers": {"a:1/1": {"req": {"Produce": 7, "Metadata": 1}}, "a:1/bootstrap": {"req": {}}},
         "topics": {"t": {"batchsize": {"avg": 500, "sum": 1000, "cnt": 2}, "batchcnt": {"avg": 5, "sum": 10, "cnt": 2}}}}"#;
 
     #[test]
@@ -69,6 +73,19 @@ mod tests {
         statistics.add(DOCUMENT);
         statistics.add(DOCUMENT);
         statistics.add("not json");
-        assert_eq!(statistics.total(), ProducerStatistics { requests: 7, batches: 4, batch_bytes: 2000, messages: 20 });
+        let expected =
+            ProducerStatistics { age_us: 1_500_000, requests: 7, batches: 4, batch_bytes: 2000, messages: 20 };
+        assert_eq!(statistics.total(), expected);
+    }
+
+    #[test]
+    fn requests_a_second_are_those_between_two_documents_by_the_clients_age() {
+        let mut statistics = Accumulator::default();
+        statistics.add(DOCUMENT);
+        let earlier = statistics.total();
+        assert_eq!(earlier.since(&earlier).requests_per_second(), None, "no time has passed");
+        statistics.add(&DOCUMENT.replace("1500000", "4000000").replace("\"Produce\": 7", "\"Produce\": 507"));
+        let within = statistics.total().since(&earlier);
+        assert_eq!((within.requests_per_second(), within.batches, within.messages), (Some(200.0), 2, 10));
     }
 }
