@@ -15,7 +15,7 @@ use crate::driver::{Driver, DriverError};
 use crate::exit::Exit;
 use crate::plan::{Plan, PlanError};
 use crate::run::progress::for_standard_error;
-use crate::run::{Control, RunError, Surroundings, TopicError, execute, record};
+use crate::run::{Control, CutOff, RunError, Surroundings, TopicError, execute, record};
 use crate::target::{Target, TargetError};
 
 /// Why the command ended without a result.
@@ -59,7 +59,9 @@ impl CommandError {
             CommandError::Run(RunError::Topic(TopicError::Partitions { .. } | TopicError::Replicas { .. })) => {
                 Exit::Usage
             }
-            CommandError::Run(RunError::Workload(_) | RunError::Partition(_)) => Exit::Usage,
+            CommandError::Run(
+                RunError::Workload(_) | RunError::Partition(_) | RunError::CutOff(CutOff::NoPartition(_)),
+            ) => Exit::Usage,
             CommandError::Target(_) => Exit::TargetUnreachable,
             CommandError::Run(RunError::InterruptedEarly) => Exit::Interrupted,
             CommandError::Run(_) | CommandError::Output { .. } | CommandError::Signals(_) => Exit::Failed,

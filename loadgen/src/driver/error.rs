@@ -16,12 +16,34 @@ pub struct ClientError {
 impl ClientError {
     /// `MSG_SIZE_TOO_LARGE`, and librdkafka's own check before sending.
     pub const MESSAGE_TOO_LARGE: i32 = 10;
+    /// `INVALID_TOPIC_EXCEPTION`.
+    pub const INVALID_TOPIC: i32 = 17;
+    /// `RECORD_LIST_TOO_LARGE`: a batch above the broker's segment size.
+    pub const RECORD_LIST_TOO_LARGE: i32 = 18;
+    /// `INVALID_REQUIRED_ACKS`.
+    pub const INVALID_REQUIRED_ACKS: i32 = 21;
     /// `TOPIC_AUTHORIZATION_FAILED`.
     pub const TOPIC_AUTHORIZATION_FAILED: i32 = 29;
     /// `GROUP_AUTHORIZATION_FAILED`.
     pub const GROUP_AUTHORIZATION_FAILED: i32 = 30;
     /// `CLUSTER_AUTHORIZATION_FAILED`.
     pub const CLUSTER_AUTHORIZATION_FAILED: i32 = 31;
+    /// `INVALID_TIMESTAMP`.
+    pub const INVALID_TIMESTAMP: i32 = 32;
+    /// `UNSUPPORTED_VERSION`.
+    pub const UNSUPPORTED_VERSION: i32 = 35;
+    /// `INVALID_REQUEST`.
+    pub const INVALID_REQUEST: i32 = 42;
+    /// `UNSUPPORTED_FOR_MESSAGE_FORMAT`.
+    pub const UNSUPPORTED_FOR_MESSAGE_FORMAT: i32 = 43;
+    /// `OUT_OF_ORDER_SEQUENCE_NUMBER`: the broker misses a batch of an idempotent producer.
+    pub const OUT_OF_ORDER_SEQUENCE: i32 = 45;
+    /// `UNKNOWN_PRODUCER_ID`.
+    pub const UNKNOWN_PRODUCER_ID: i32 = 59;
+    /// `UNSUPPORTED_COMPRESSION_TYPE`.
+    pub const UNSUPPORTED_COMPRESSION: i32 = 76;
+    /// `INVALID_RECORD`: the broker's check of the records failed, such as a compacted topic's of records without a key.
+    pub const INVALID_RECORD: i32 = 87;
     /// `KAFKA_STORAGE_ERROR`: what a broker answers when its disk is full or broken.
     pub const STORAGE: i32 = 56;
     /// `UNKNOWN_TOPIC_OR_PARTITION`.
@@ -36,6 +58,12 @@ impl ClientError {
     pub const POLICY_VIOLATION: i32 = 44;
     /// librdkafka: the message was not acknowledged within `message.timeout.ms`.
     pub const LOCAL_MESSAGE_TIMED_OUT: i32 = -192;
+    /// librdkafka: the topic is not there, and was not for as long as metadata may take to spread.
+    pub const LOCAL_UNKNOWN_TOPIC: i32 = -188;
+    /// librdkafka: the partition is not there.
+    pub const LOCAL_UNKNOWN_PARTITION: i32 = -190;
+    /// librdkafka: the broker lacks a feature that the settings need.
+    pub const LOCAL_UNSUPPORTED_FEATURE: i32 = -165;
     /// librdkafka: the broker's connection could not be made or broke.
     pub const LOCAL_TRANSPORT: i32 = -195;
     /// librdkafka: every broker is down.
@@ -53,15 +81,33 @@ impl ClientError {
     /// librdkafka: the message was purged while a request carried it.
     pub const LOCAL_PURGED_IN_FLIGHT: i32 = -151;
 
-    /// Whether every further message would meet it too, so that going on is pointless.
+    /// Whether every further message would meet it too, so that going on is pointless: Kafka's errors that are no
+    /// `RetriableException`, as far as they can meet a producer or a group's member, and librdkafka's own that it does not
+    /// get over. What it tries again by itself (`rd_kafka_handle_Produce_error`: a storage error, too few replicas, a
+    /// leader that moved, a topic not known *yet*) is not among them, even where it has given up.
     pub fn is_permanent(&self) -> bool {
         matches!(
             self.code,
             Self::MESSAGE_TOO_LARGE
+                | Self::INVALID_TOPIC
+                | Self::RECORD_LIST_TOO_LARGE
+                | Self::INVALID_REQUIRED_ACKS
                 | Self::TOPIC_AUTHORIZATION_FAILED
                 | Self::GROUP_AUTHORIZATION_FAILED
                 | Self::CLUSTER_AUTHORIZATION_FAILED
+                | Self::INVALID_TIMESTAMP
+                | Self::UNSUPPORTED_VERSION
+                | Self::INVALID_REQUEST
+                | Self::UNSUPPORTED_FOR_MESSAGE_FORMAT
+                | Self::POLICY_VIOLATION
+                | Self::OUT_OF_ORDER_SEQUENCE
+                | Self::UNKNOWN_PRODUCER_ID
+                | Self::UNSUPPORTED_COMPRESSION
+                | Self::INVALID_RECORD
+                | Self::LOCAL_UNKNOWN_TOPIC
+                | Self::LOCAL_UNKNOWN_PARTITION
                 | Self::LOCAL_AUTHENTICATION
+                | Self::LOCAL_UNSUPPORTED_FEATURE
                 | Self::LOCAL_FATAL
         )
     }
@@ -83,9 +129,19 @@ impl ClientError {
             }
             Self::LOCAL_AUTHENTICATION => "see -X security.protocol, sasl.mechanism, sasl.username and sasl.password",
             Self::STORAGE => "look at the broker's log and make room on its disk",
-            Self::UNKNOWN_TOPIC_OR_PARTITION => {
+            Self::UNKNOWN_TOPIC_OR_PARTITION | Self::LOCAL_UNKNOWN_TOPIC | Self::LOCAL_UNKNOWN_PARTITION => {
                 "somebody deleted the topic, or it has fewer partitions than before; start the run again"
             }
+            Self::RECORD_LIST_TOO_LARGE => "choose a smaller -X batch.size, or raise the topic's segment.bytes",
+            Self::INVALID_TIMESTAMP => "set the machine's clock, or raise the topic's message.timestamp.after.max.ms",
+            Self::UNSUPPORTED_VERSION | Self::UNSUPPORTED_FOR_MESSAGE_FORMAT | Self::LOCAL_UNSUPPORTED_FEATURE => {
+                "the cluster is too old for these settings: try --idempotent false and --compression none, or upgrade it"
+            }
+            Self::UNSUPPORTED_COMPRESSION => "choose another --compression",
+            Self::OUT_OF_ORDER_SEQUENCE | Self::UNKNOWN_PRODUCER_ID => {
+                "the cluster lost messages of this producer, or forgot it: see the broker's log"
+            }
+            Self::INVALID_RECORD => "see the broker's log; a topic with cleanup.policy=compact needs --key",
             Self::INVALID_PARTITIONS | Self::POLICY_VIOLATION => {
                 "choose another --partitions, or use an existing --topic"
             }

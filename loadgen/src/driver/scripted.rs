@@ -11,7 +11,7 @@ use super::{
     Admin, ClientError, ClusterDescription, Completion, Consumer, Driver, DriverError, Incoming, NewTopic, Producer,
     ProducerStatistics, Sink, SubmitError, TopicDescription,
 };
-use crate::message::{Outcome, Outgoing};
+use crate::message::{NO_OFFSET, Outcome, Outgoing};
 
 /// What goes wrong with one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,10 @@ pub(crate) enum Fault {
     FailButWrite,
     /// Written, and never acknowledged.
     Unanswered,
+    /// Acknowledged without an offset, as with acks=0, and written only once somebody has asked so many times where the topic ends.
+    Late(u32),
+    /// Not written, and reported as failed with this error.
+    FailWith(i32),
     /// Refused by the client with this code.
     Refuse(i32),
     /// The queue is full so many times before it takes the message.
@@ -52,6 +56,8 @@ struct Stored {
 struct Cluster {
     partitions: Vec<Vec<Stored>>,
     held_back: Vec<Option<(Stored, u64)>>,
+    /// To be written after so many more questions for the end offsets, by partition.
+    late: Vec<(u32, usize, Stored)>,
     submitted: u64,
     faults: Vec<(u64, Fault)>,
     deleted_topics: Vec<String>,
@@ -217,7 +223,8 @@ impl Cluster {
             Some(Fault::Lose) => {
                 log.push(Stored { key: None, value: b"in its place".to_vec(), stamp_header: None });
             }
-            Some(Fault::Fail) => {}
+            Some(Fault::Fail | Fault::FailWith(_)) => {}
+            Some(Fault::Late(questions)) => self.late.push((*questions, partition, stored)),
             Some(Fault::Duplicate) => log.extend([stored.clone(), stored]),
             Some(Fault::Corrupt) => {
                 stored.value.last_mut().into_iter().for_each(|byte| *byte ^= 1);
@@ -237,11 +244,28 @@ impl Cluster {
         }
         let outcome = match fault {
             Some(Fault::Unanswered) => return None,
-            Some(Fault::Fail | Fault::FailButWrite) => Outcome::Failed,
+            Some(Fault::Fail | Fault::FailButWrite | Fault::FailWith(_)) => Outcome::Failed,
+            Some(Fault::Late(_)) => Outcome::Acked { partition: partition as i32, offset: NO_OFFSET },
             Some(Fault::WrongOffset) => Outcome::Acked { partition: partition as i32, offset: offset + 1 },
             _ => Outcome::Acked { partition: partition as i32, offset },
         };
-        Some(Completion { tag, outcome, error: None })
+        let error = match fault {
+            Some(Fault::FailWith(code)) => Some(ClientError { code: *code, reason: "as the script says".into() }),
+            _ => None,
+        };
+        Some(Completion { tag, outcome, error })
+    }
+
+    /// The end of each partition; what is late comes closer.
+    fn end_offsets(&mut self) -> Vec<i64> {
+        let ends = self.partitions.iter().map(|log| log.len() as i64).collect();
+        for (questions, partition, stored) in std::mem::take(&mut self.late) {
+            match questions.checked_sub(1) {
+                None => self.partitions[partition].push(stored),
+                Some(questions) => self.late.push((questions, partition, stored)),
+            }
+        }
+        ends
     }
 }
 
@@ -329,7 +353,7 @@ impl Admin for Scripted {
             let (address, reason) = ("scripted:1".to_owned(), "as the script says".to_owned());
             return Err(DriverError::Unreachable { address, after: Duration::ZERO, reason });
         }
-        Ok(self.cluster().partitions.iter().map(|log| log.len() as i64).collect())
+        Ok(self.cluster().end_offsets())
     }
 
     fn delete_groups(&self, _: &[String]) -> Result<(), DriverError> {

@@ -1,6 +1,6 @@
 //! Why a plan cannot be made, each in one sentence that says what to do.
 
-use crate::workload::LinesError;
+use crate::workload::{LinesError, RehearsalError};
 
 /// Options that make no sense together.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,9 @@ pub enum PlanError {
         /// The key choice.
         key: String,
     },
+    /// The partitioner and the topic's partitions.
+    #[error(transparent)]
+    Rehearsal(#[from] RehearsalError),
     /// The payload file.
     #[error("--payload-file: {0}")]
     Lines(#[from] LinesError),

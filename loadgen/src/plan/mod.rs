@@ -21,7 +21,9 @@ use reports::figures::time_compact;
 use crate::cli::{Compression, RunArgs};
 use crate::target::TargetSpec;
 use crate::verify::{Acks, Promises, RunShape};
-use crate::workload::{Bound, KeySpec, Lines, PartitionerSpec, PayloadSource, RateSchedule, SizeSpec, WorkloadSpec};
+use crate::workload::{
+    Bound, KeySpec, Lines, PartitionerSpec, PayloadSource, RateSchedule, SizeSpec, WorkloadSpec, rehearse,
+};
 
 /// Partitions of a topic that the run creates, unless told otherwise.
 const DEFAULT_PARTITIONS: i32 = 6;
@@ -137,7 +139,7 @@ impl Plan {
             producers: args.producers.get(),
             seed,
         };
-        Ok(Plan {
+        let plan = Plan {
             command,
             run_id,
             seed,
@@ -161,7 +163,12 @@ impl Plan {
             drain_timeout: args.drain_timeout,
             assertions: args.assertions.clone(),
             out: args.out.clone().unwrap_or_else(default_out),
-        })
+        };
+        // An existing topic's partitions are known to the cluster alone; then the run rehearses.
+        if plan.topic.own_name {
+            rehearse(&plan.workload(plan.topic.partitions_to_create()), &plan.schedule)?;
+        }
+        Ok(plan)
     }
 
     /// Id of the consumer group with this index: no other run's.
@@ -362,6 +369,8 @@ mod tests {
         assert!(matches!(resolve("--keep-topic"), Err(PlanError::KeepsNothing { .. })));
         let explicit = resolve("--partitioner explicit:key[0:2]%6");
         assert!(matches!(explicit, Err(PlanError::PartitionerNeedsKeys { .. })));
+        assert!(matches!(resolve("--partitioner explicit:seq%7"), Err(PlanError::Rehearsal(_))));
+        assert!(resolve("--partitioner explicit:seq%7 --topic t").is_ok(), "it may have seven");
         assert!(matches!(resolve("--messages 0"), Err(PlanError::Nothing { .. })));
         assert!(matches!(resolve("--duration 0s"), Err(PlanError::Nothing { .. })));
         assert!(matches!(resolve("--partitioner murmur2"), Err(PlanError::PartitionerNeedsKeys { .. })));

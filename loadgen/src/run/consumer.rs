@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use super::control::{Control, GroupProgress};
+use super::control::{Control, CutOff, GroupProgress};
 use crate::clock::{domain, now_ns};
 use crate::driver::{ClientError, Consumer, Incoming, Sink};
 use crate::measure::{Interval, Recorder, Source};
@@ -38,6 +38,8 @@ pub(super) struct Reader<'a> {
     pub(super) recorder: Option<Recorder>,
     /// When the poll that is being delivered returned; 0 before its first record.
     pub(super) polled_ns: u64,
+    /// Messages of the run in that poll, read for the first time.
+    pub(super) read: u64,
     pub(super) report: ConsumerReport,
 }
 
@@ -63,6 +65,7 @@ impl ConsumerWorker<'_> {
         while !self.reader.control.are_consumers_done() {
             self.reader.polled_ns = 0;
             self.consumer.poll(POLL_WAIT, &mut self.reader);
+            self.reader.progress.add_read(std::mem::take(&mut self.reader.read));
             let now = if self.reader.polled_ns > 0 { self.reader.polled_ns } else { now_ns() };
             if now >= housekeeping_ns {
                 housekeeping_ns = now + HOUSEKEEPING_NS;
@@ -129,6 +132,7 @@ impl Sink for Reader<'_> {
         });
         let first = self.progress.advance(record.partition, record.offset + 1);
         let Sighting::Ours(stamp) = sighting else { return };
+        self.read += u64::from(first);
         let Some(start_ns) = self.control.start_ns().filter(|_| first) else { return };
         let size_bytes = record.key.map_or(0, <[u8]>::len) + value.len();
         let phase = self.schedule.phase(stamp.intended_ns.saturating_sub(start_ns));
@@ -164,9 +168,9 @@ impl Sink for Reader<'_> {
     fn error(&mut self, error: ClientError) {
         if self.control.start_ns().is_none() {
             self.control.note_error(error.clone());
-            if error.is_permanent() {
-                self.control.fail(error.clone());
-            }
+        }
+        if error.is_permanent() {
+            self.control.cut_off(CutOff::Refused(error.clone()));
         }
         self.report.errors.entry(error.code).or_insert((error, 0)).1 += 1;
     }

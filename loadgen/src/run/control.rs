@@ -7,6 +7,21 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::driver::ClientError;
+use crate::workload::PartitionError;
+
+/// What ended the sending before its time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CutOff {
+    /// The cluster is gone.
+    #[error("the broker's process ended during the run: see its log")]
+    BrokerEnded,
+    /// An error that every further message would meet.
+    #[error("the cluster refuses: {0}{remedy}", remedy = .0.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default())]
+    Refused(ClientError),
+    /// A message for which `--partitioner` has no partition.
+    #[error("{0}: correct --partitioner, --key or --partitions")]
+    NoPartition(PartitionError),
+}
 
 /// Shared by all threads of a run.
 #[derive(Debug)]
@@ -21,10 +36,8 @@ pub struct Control {
     hurried: AtomicBool,
     /// Set once the consumers have nothing more to read.
     consumers_done: AtomicBool,
-    /// What ended the sending before its time, where what was measured until then is worth reporting.
-    cut_off: Mutex<Option<String>>,
-    /// The error that ended the run early.
-    fatal: Mutex<Option<ClientError>>,
+    /// What ended the sending before its time, the first of it.
+    cut_off: Mutex<Option<CutOff>>,
     /// The last error that a consumer reported.
     last_error: Mutex<Option<ClientError>>,
 }
@@ -38,7 +51,6 @@ impl Default for Control {
             hurried: AtomicBool::new(false),
             consumers_done: AtomicBool::new(false),
             cut_off: Mutex::new(None),
-            fatal: Mutex::new(None),
             last_error: Mutex::new(None),
         }
     }
@@ -84,26 +96,21 @@ impl Control {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// Ends the run because of an error that every further message would meet.
-    pub(super) fn fail(&self, error: ClientError) {
-        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        self.end_at(crate::clock::now_ns());
-    }
-
-    /// Ends the sending, and what waits for the cluster, for a reason that leaves something to report.
-    pub(super) fn cut_off(&self, reason: String) {
+    /// Ends the sending now, of what is late too. What was sent is still waited for, unless the broker is gone.
+    pub(super) fn cut_off(&self, reason: CutOff) {
         self.cut_off.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
         self.hurried.store(true, Ordering::Relaxed);
         self.end_at(crate::clock::now_ns());
     }
 
-    /// Why the run was cut off, if it was.
-    pub(super) fn cut_off_by(&self) -> Option<String> {
+    /// Why the sending was cut off, if it was.
+    pub(super) fn cut_off_by(&self) -> Option<CutOff> {
         self.cut_off.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn fatal(&self) -> Option<ClientError> {
-        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Whether nobody is left to answer.
+    pub(super) fn is_broker_gone(&self) -> bool {
+        self.cut_off_by() == Some(CutOff::BrokerEnded)
     }
 
     pub(super) fn note_error(&self, error: ClientError) {
@@ -133,6 +140,8 @@ pub(super) struct GroupProgress {
     owners: Vec<AtomicU32>,
     /// Whether the member has an assignment, be it empty.
     members: Vec<AtomicBool>,
+    /// Messages of the run that were read for the first time.
+    read: AtomicU64,
 }
 
 impl GroupProgress {
@@ -142,6 +151,7 @@ impl GroupProgress {
             positions: (0..partitions).map(|_| AtomicI64::new(0)).collect(),
             owners: (0..partitions).map(|_| AtomicU32::new(0)).collect(),
             members: falses(usize::from(members)),
+            read: AtomicU64::new(0),
         }
     }
 
@@ -180,6 +190,16 @@ impl GroupProgress {
             slot.store(next_offset, Ordering::Relaxed);
         }
         first
+    }
+
+    /// Notes that so many more messages of the run were read, none of them redelivered.
+    pub(super) fn add_read(&self, messages: u64) {
+        self.read.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    /// Messages of the run that the group has read.
+    pub(super) fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
     }
 
     /// Every member has its assignment, and every partition has a member.

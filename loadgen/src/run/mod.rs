@@ -23,8 +23,8 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use consumer::{ConsumerReport, ConsumerWorker, Reader};
-pub use control::Control;
 use control::GroupProgress;
+pub use control::{Control, CutOff};
 use in_flight::InFlight;
 use producer::{Books, ProducerReport, ProducerWorker};
 use progress::{Progress, Snapshot, Stage};
@@ -41,7 +41,7 @@ use crate::message::Producer as ProducerIdentity;
 use crate::plan::Plan;
 use crate::target::process::has_ended;
 use crate::verify::{Acks, Checker, Evidence, Expectations, Ledger, Promises, ReconcileError, Reconciler, Verdict};
-use crate::workload::{PartitionError, RateSchedule, Workload, WorkloadError};
+use crate::workload::{RateSchedule, RehearsalError, Workload, WorkloadError, rehearse};
 
 /// How long the groups may take until every member has its partitions.
 const ASSIGNED_WITHIN: Duration = Duration::from_secs(60);
@@ -78,7 +78,7 @@ pub struct Outcome {
     drained: bool,
     interrupted: bool,
     /// Why the run ended early by itself, if it did.
-    cut_off: Option<String>,
+    cut_off: Option<CutOff>,
     max_oversleep_ns: u64,
 }
 
@@ -95,8 +95,11 @@ pub enum RunError {
     #[error(transparent)]
     Workload(#[from] WorkloadError),
     /// A message for which `--partitioner` has no partition.
-    #[error("{0}: correct --partitioner, --key or --partitions")]
-    Partition(PartitionError),
+    #[error(transparent)]
+    Partition(#[from] RehearsalError),
+    /// The run was ended before a single message was acknowledged.
+    #[error(transparent)]
+    CutOff(CutOff),
     /// The consumers got no partitions.
     #[error(
         "the consumer groups have no partitions after {after:?}{}: see the broker's log, and whether its group coordinator answers",
@@ -107,12 +110,6 @@ pub enum RunError {
         after: Duration,
         /// The last error a consumer reported.
         last_error: Option<ClientError>,
-    },
-    /// An error that every message would meet.
-    #[error("the cluster refuses: {error}{}", error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default())]
-    Refused {
-        /// The refusal.
-        error: ClientError,
     },
     /// Not one message came through.
     #[error("no message was acknowledged{}", because(last_error))]
@@ -152,7 +149,8 @@ pub fn execute(
 ) -> Result<Outcome, RunError> {
     progress.stage(Stage::Preparing);
     let topic = topic::prepare(&plan.topic, admin)?;
-    let result = Run::new(plan, driver, admin, &topic, surroundings, control).go(progress);
+    let rehearsed = rehearse(&plan.workload(topic.partitions), &plan.schedule).map_err(RunError::from);
+    let result = rehearsed.and_then(|()| Run::new(plan, driver, admin, &topic, surroundings, control).go(progress));
     progress.stage(Stage::Done);
     if !surroundings.cluster_is_own {
         tidy_up(plan, admin, &topic);
@@ -253,7 +251,8 @@ impl<'a> Run<'a> {
 
             progress.stage(Stage::Draining);
             let drain_started = Instant::now();
-            let drained = self.drain(&mut desk, progress)?;
+            let sent = producers.iter().flat_map(|report| &report.acked_by_partition).sum();
+            let drained = self.drain(&mut desk, sent, progress)?;
             let drain = drain_started.elapsed();
             drop(stopped);
             let consumers: Vec<ConsumerReport> = consumers.into_iter().map(joined).collect();
@@ -301,6 +300,7 @@ impl<'a> Run<'a> {
                     intervals: desk.to_intervals.clone(),
                     recorder: None,
                     polled_ns: 0,
+                    read: 0,
                     report: ConsumerReport { group, ..ConsumerReport::default() },
                 };
                 workers.push(ConsumerWorker { consumer, reader, evidence: desk.to_evidence.clone() });
@@ -341,8 +341,8 @@ impl<'a> Run<'a> {
     fn wait_for_assignments(&self, consumers: &[ScopedJoinHandle<'_, ConsumerReport>]) -> Result<(), RunError> {
         let deadline = Instant::now() + ASSIGNED_WITHIN;
         while !self.groups.iter().all(GroupProgress::is_settled) {
-            if let Some(error) = self.control.fatal() {
-                return Err(RunError::Refused { error });
+            if let Some(reason) = self.control.cut_off_by() {
+                return Err(RunError::CutOff(reason));
             }
             if self.control.is_interrupted() {
                 return Err(RunError::InterruptedEarly);
@@ -385,7 +385,7 @@ impl<'a> Run<'a> {
                 progress.stage(Stage::Flushing);
             }
             if self.surroundings.broker_pid.is_some_and(has_ended) && self.control.cut_off_by().is_none() {
-                self.control.cut_off("the broker's process ended during the run: see its log".to_owned());
+                self.control.cut_off(CutOff::BrokerEnded);
             }
             desk.clear()?;
             let stage = if now < window_start_ns { Stage::WarmingUp } else { Stage::Measuring };
@@ -402,27 +402,40 @@ impl<'a> Run<'a> {
         Ok((sampler.samples, max_oversleep_ns))
     }
 
-    /// Waits until every group has read what was acknowledged; whether all did before the deadline.
-    fn drain(&self, desk: &mut Desk, progress: &mut dyn Progress) -> Result<bool, RunError> {
+    /// Waits until every group has read the `sent` messages; whether all did before the deadline.
+    ///
+    /// What was acknowledged lies below the end offsets. Without acknowledgements the last messages may still be on their
+    /// way, however long: then it takes as many of the run's own messages (neither others' nor transaction markers), or the
+    /// deadline, at which all that there is has been read.
+    fn drain(&self, desk: &mut Desk, sent: u64, progress: &mut dyn Progress) -> Result<bool, RunError> {
         let deadline = Instant::now() + self.plan.drain_timeout;
         let started_ns = now_ns();
+        let acknowledged = self.plan.acks != Acks::None;
         let mut ends = None;
         loop {
-            if self.control.cut_off_by().is_some() {
+            if self.control.is_broker_gone() {
                 return Ok(false);
             }
             if ends.is_none() {
-                ends = self.end_offsets();
+                ends = match self.admin.end_offsets(&self.plan.topic.name, self.topic.partitions) {
+                    Ok(ends) => Some(ends),
+                    // Neither will it be another time.
+                    Err(DriverError::Refused { .. }) if self.control.cut_off_by().is_some() => return Ok(false),
+                    // It is asked again until the deadline.
+                    Err(error) => {
+                        tracing::debug!("{error}");
+                        None
+                    }
+                };
             }
+            let late = Instant::now() > deadline;
             if ends.as_ref().is_some_and(|ends| self.groups.iter().all(|group| group.has_reached(ends))) {
-                // Without acknowledgements the last messages may still be on their way when the end is first asked for.
-                let again = if self.plan.acks == Acks::None { self.end_offsets() } else { ends.clone() };
-                if again == ends {
+                if acknowledged || late || self.groups.iter().all(|group| group.read() >= sent) {
                     return Ok(true);
                 }
-                ends = again;
+                ends = None;
             }
-            if Instant::now() > deadline {
+            if late {
                 return Ok(false);
             }
             sleep_until(now_ns() + DRAIN_TURN_NS);
@@ -436,22 +449,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Where the topic ends; none where the cluster does not say. It is asked again until the drain's deadline.
-    fn end_offsets(&self) -> Option<Vec<i64>> {
-        let ends = self.admin.end_offsets(&self.plan.topic.name, self.topic.partitions);
-        ends.inspect_err(|error| tracing::debug!("{error}")).ok()
-    }
-
     /// Whether the producers met what leaves nothing to judge.
     fn check_for_failure(&self, producers: &[ProducerReport]) -> Result<(), RunError> {
-        if let Some(error) = producers.iter().find_map(|report| report.stopped_by.clone()) {
-            return Err(RunError::Partition(error));
-        }
-        if let Some(error) = self.control.fatal() {
-            return Err(RunError::Refused { error });
-        }
         let acked: u64 = producers.iter().flat_map(|report| &report.acked_by_partition).sum();
         let due: u64 = producers.iter().map(|report| report.submitted + report.warmup_messages).sum();
+        let refused = self.control.cut_off_by().filter(|reason| *reason != CutOff::BrokerEnded);
+        if let Some(reason) = refused.filter(|_| acked == 0) {
+            return Err(RunError::CutOff(reason));
+        }
         if acked == 0 && due > 0 {
             let errors = producers.iter().flat_map(|report| report.errors.values());
             let last_error = errors.max_by_key(|(_, count)| *count).map(|(error, _)| error.clone());

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use super::control::Control;
+use super::control::{Control, CutOff};
 use super::in_flight::{InFlight, Pending};
 use crate::clock::{NANOS_PER_SECOND, now_ns, set_timer_slack_ns};
 use crate::driver::{ClientError, Completion, Producer, ProducerStatistics, SubmitError};
@@ -82,8 +82,6 @@ pub(super) struct ProducerReport {
     pub(super) statistics: ProducerStatistics,
     /// By code, with how often.
     pub(super) errors: BTreeMap<i32, (ClientError, u64)>,
-    /// Why the worker stopped before its schedule's end.
-    pub(super) stopped_by: Option<PartitionError>,
 }
 
 /// Outcomes of the measured messages.
@@ -135,6 +133,10 @@ impl Books<'_> {
         }
         self.ledger.settle(pending.partition, pending.sequence, completion.outcome);
         if let Some(error) = completion.error {
+            // The client has tried again what may succeed then; whatever else it reports, the next message would meet too.
+            if error.is_permanent() {
+                self.control.cut_off(CutOff::Refused(error.clone()));
+            }
             self.note_error(error);
         }
     }
@@ -160,9 +162,6 @@ impl Books<'_> {
     }
 
     fn note_error(&mut self, error: ClientError) {
-        if error.is_permanent() && self.ledger.tally().acked == 0 {
-            self.control.fail(error.clone());
-        }
         self.report.errors.entry(error.code).or_insert((error, 0)).1 += 1;
     }
 
@@ -210,11 +209,7 @@ impl ProducerWorker<'_> {
             }
             match self.send(due_ns, now) {
                 Ok(sent_ns) => now = sent_ns,
-                Err(Stop::NoPartition(error)) => {
-                    self.books.report.stopped_by = Some(error);
-                    self.control.end_at(due_ns);
-                    return;
-                }
+                Err(Stop::NoPartition(error)) => return self.control.cut_off(CutOff::NoPartition(error)),
                 Err(Stop::NoRoom) => return self.count_unsent(None),
             }
             unpaused += 1;
@@ -322,7 +317,7 @@ impl ProducerWorker<'_> {
             let books = &mut self.books;
             self.producer.flush(FLUSH_TURN, &mut |completion| books.settle(completion, now_ns()));
             books.hand_over(now_ns());
-            if now_ns() >= deadline_ns || self.control.cut_off_by().is_some() {
+            if now_ns() >= deadline_ns || self.control.is_broker_gone() {
                 break;
             }
         }
@@ -332,6 +327,10 @@ impl ProducerWorker<'_> {
             self.producer.abandon(&mut |completion| books.settle(completion, now_ns()));
         }
         for error in self.producer.take_errors() {
+            // It concerns no message: the client may get over it, unless it never got anywhere.
+            if error.is_permanent() && self.books.ledger.tally().acked == 0 {
+                self.control.cut_off(CutOff::Refused(error.clone()));
+            }
             self.books.note_error(error);
         }
         let mut report = std::mem::take(&mut self.books.report);

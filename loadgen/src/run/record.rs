@@ -39,7 +39,7 @@ pub fn record(plan: &Plan, outcome: &Outcome) -> schema::RunResult {
         resources: resources(outcome, totals.acked_during_window),
         batching: batching(outcome),
         ending: match &outcome.cut_off {
-            Some(error) => schema::Ending::Failed { error: error.clone() },
+            Some(reason) => schema::Ending::Failed { error: reason.to_string() },
             None if outcome.interrupted => schema::Ending::Interrupted,
             None => schema::Ending::Completed,
         },

@@ -166,6 +166,83 @@ fn a_refusal_that_every_message_would_meet_ends_the_run() {
 }
 
 #[test]
+fn not_being_authorised_ends_the_run_in_one_sentence_with_what_to_do() {
+    let driver = Scripted::new(1, &[(0, Fault::FailWith(ClientError::TOPIC_AUTHORIZATION_FAILED))]);
+    let text = run_on(&driver, "").expect_err("nothing to report").to_string();
+    assert!(text.contains("grant this user Describe, Write and Read") && text.contains("--topic"), "{text}");
+    assert_eq!(driver.deleted_topics().len(), 1, "the run tidies up behind itself all the same");
+}
+
+#[test]
+fn a_permanent_error_in_the_middle_ends_the_run_at_once_and_keeps_what_was_measured() {
+    for code in [
+        ClientError::TOPIC_AUTHORIZATION_FAILED,
+        ClientError::MESSAGE_TOO_LARGE,
+        ClientError::LOCAL_UNKNOWN_TOPIC,
+        ClientError::UNSUPPORTED_VERSION,
+    ] {
+        let driver = Scripted::new(1, &[(200, Fault::FailWith(code))]);
+        let result = run_on(&driver, "--messages 100k").expect("what was measured");
+        let reports::schema::Ending::Failed { error } = &result.ending else { panic!("{code}: {:?}", result.ending) };
+        assert!(error.contains(&format!("({code}); ")), "it says what, and what to do: {error}");
+        assert!(result.totals.acked >= 150 && result.totals.due < 100_000, "{code}: {}", result.totals.due);
+        assert_eq!(result.totals.due, result.totals.acked + result.totals.failed + result.totals.unsent, "{code}");
+        assert!(result.verdict.clean && result.verdict.complete, "{code}: what was sent is read: {:?}", result.verdict);
+        assert_eq!(exit_of(&result), Exit::Failed, "{code}");
+    }
+}
+
+#[test]
+fn an_error_that_the_client_tries_again_by_itself_fails_its_message_and_not_the_run() {
+    // KAFKA_STORAGE_ERROR of one partition, and a message that timed out.
+    let faults = [(150, Fault::FailWith(ClientError::STORAGE)), (200, Fault::FailWith(-192))];
+    let result = run_with(&faults, "");
+    assert_eq!((result.totals.failed, result.totals.acked), (2, 398));
+    assert_eq!((result.ending.clone(), exit_of(&result)), (reports::schema::Ending::Completed, Exit::Failed));
+}
+
+#[test]
+fn without_acknowledgements_the_drain_waits_for_what_is_still_on_its_way() {
+    let result = run_with(&[(448, Fault::Late(5)), (449, Fault::Late(20))], "--acks 0 --drain-timeout 60s");
+    assert!(result.verdict.complete && result.verdict.anomalies.is_empty(), "{:?}", result.verdict);
+    assert_eq!(result.totals.groups[0].consumed, 400);
+}
+
+#[test]
+fn without_acknowledgements_others_messages_are_no_sign_that_ours_have_arrived() {
+    let driver = Scripted::new(1, &[(449, Fault::Late(20))]).with_existing_topic(3);
+    driver.add_foreign(1);
+    let result = run_on(&driver, "--acks 0 --drain-timeout 60s --topic shared").expect("a result");
+    assert_eq!(result.totals.groups[0].consumed, 400);
+    assert!(result.verdict.anomalies.iter().all(|anomaly| anomaly.name == "foreign"), "{:?}", result.verdict);
+}
+
+#[test]
+fn without_acknowledgements_a_lost_message_is_counted_once_the_drains_time_is_over() {
+    let result = run_with(&[(100, Fault::Late(u32::MAX))], "--acks 0");
+    assert!(result.verdict.complete && result.verdict.clean, "{:?}", result.verdict);
+    assert!(result.verdict.anomalies.iter().any(|anomaly| anomaly.name == "lost-write"), "{:?}", result.verdict);
+}
+
+#[test]
+fn a_partition_that_the_topic_lacks_ends_the_run_before_it_or_keeps_what_was_measured() {
+    let driver = Scripted::new(1, &[]).with_existing_topic(3);
+    let text = run_on(&driver, "--topic shared --partitioner explicit:seq/100").expect_err("rehearsed").to_string();
+    assert!(text.starts_with("message 300 of producer 0: ") && text.contains("correct --partitioner"), "{text}");
+    // Beyond what is rehearsed: the topic has less than the plan knows of.
+    let (mut plan, control) = (plan("--messages 1000"), Control::default());
+    plan.partitioner = "explicit:seq/100".parse().expect("valid");
+    let admin = driver.admin().expect("always");
+    let topic = Topic { partitions: 3, created: false, start_offsets: vec![1; 3] };
+    let run = Run::new(&plan, &driver, admin.as_ref(), &topic, Surroundings::default(), &control);
+    let result = record(&plan, &run.go(&mut Silent).expect("what was measured"));
+    let reports::schema::Ending::Failed { error } = &result.ending else { panic!("{:?}", result.ending) };
+    assert!(error.contains("the partitioner chose 3, expected 0 to 2"), "{error}");
+    assert_eq!((result.totals.due, result.totals.acked, result.totals.groups[0].consumed), (250, 250, 250));
+    assert!(result.verdict.clean && result.verdict.complete, "{:?}", result.verdict);
+}
+
+#[test]
 fn a_topic_that_was_there_is_kept_and_its_messages_are_apart() {
     let driver = Scripted::new(1, &[]).with_existing_topic(3);
     driver.add_foreign(1);

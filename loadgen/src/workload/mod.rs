@@ -11,12 +11,14 @@ pub mod partitioner;
 pub mod payload;
 pub mod quantity;
 pub(crate) mod random;
+mod rehearsal;
 pub mod schedule;
 
 pub use keys::{FieldPath, KeySpec};
 pub use partitioner::{PartitionError, PartitionerSpec};
 pub use payload::{Lines, LinesError, PayloadSource, SizeSpec};
 pub use quantity::{Quantity, QuantityError, Rate};
+pub use rehearsal::{RehearsalError, rehearse};
 pub use schedule::{Arrival, Bound, Operation, Operations, Phase, RateSchedule};
 
 use std::sync::Arc;
@@ -131,6 +133,15 @@ impl Workload {
         })
     }
 
+    /// The partition of the next message, which is not made.
+    fn choose(&mut self) -> Result<i32, PartitionError> {
+        let key = match &mut self.payload {
+            Payload::Random(_) => None,
+            Payload::Lines { lines, next } => take_line(lines, next).1,
+        };
+        self.partitioner.choose(self.keys.as_mut().map(Keys::next).or(key))
+    }
+
     /// Composes the next message, due at `intended_ns` of `CLOCK_MONOTONIC`. Allocates nothing once warm.
     #[inline]
     pub fn compose(&mut self, intended_ns: u64) -> Result<Composed<'_>, PartitionError> {
@@ -148,8 +159,7 @@ impl Workload {
                 }
             }
             Payload::Lines { lines, next } => {
-                let (line, line_key) = lines.line(*next);
-                *next = if *next + 1 == lines.count() { 0 } else { *next + 1 };
+                let (line, line_key) = take_line(lines, next);
                 key = key.or(line_key);
                 (line, true)
             }
@@ -169,6 +179,12 @@ impl Workload {
         };
         Ok(Composed { message: Outgoing { partition, key, value, stamp_header }, sequence })
     }
+}
+
+fn take_line<'a>(lines: &'a Lines, next: &mut usize) -> (&'a [u8], Option<&'a [u8]>) {
+    let line = lines.line(*next);
+    *next = if *next + 1 == lines.count() { 0 } else { *next + 1 };
+    line
 }
 
 #[cfg(test)]

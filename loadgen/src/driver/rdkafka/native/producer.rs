@@ -127,7 +127,8 @@ impl NativeProducer {
             return Ok(());
         }
         // SAFETY: reads the calling thread's last error.
-        Err(refusal(client_error(unsafe { rd_kafka_last_error() })))
+        let error = client_error(unsafe { rd_kafka_last_error() });
+        Err(refusal(self.client.as_ptr(), error))
     }
 
     fn submit_with_header(
@@ -164,7 +165,7 @@ impl NativeProducer {
         // SAFETY: each union holds the member that its type names; key, value and header are copied before the call
         // returns; the error, if any, is ours.
         unsafe { take_error(rd_kafka_produceva(self.client.as_ptr(), arguments.as_ptr(), arguments.len())) }
-            .map_err(refusal)
+            .map_err(|error| refusal(self.client.as_ptr(), error))
     }
 
     /// Waits until librdkafka has something to say or `wait` has passed, then serves the callbacks.
@@ -217,11 +218,31 @@ impl NativeProducer {
     }
 }
 
-fn refusal(error: ClientError) -> SubmitError {
-    if error.code == ClientError::LOCAL_QUEUE_FULL { SubmitError::QueueFull } else { SubmitError::Refused(error) }
+fn refusal(client: *mut rd_kafka_t, error: ClientError) -> SubmitError {
+    match error.code {
+        ClientError::LOCAL_QUEUE_FULL => SubmitError::QueueFull,
+        // SAFETY: the owner of the client calls this.
+        _ => SubmitError::Refused(unsafe { cause(client, error) }),
+    }
 }
 
-unsafe extern "C" fn on_delivery(_: *mut rd_kafka_t, message: *const rd_kafka_message_t, opaque: *mut c_void) {
+/// What stands behind "fatal error"; any other error as it is.
+///
+/// # Safety
+/// The client is alive.
+unsafe fn cause(client: *mut rd_kafka_t, error: ClientError) -> ClientError {
+    if error.code != ClientError::LOCAL_FATAL {
+        return error;
+    }
+    let mut text = [0; 512];
+    // SAFETY: the client is alive and the buffer's length is given; the text is NUL-terminated.
+    unsafe {
+        let code = rd_kafka_fatal_error(client, text.as_mut_ptr(), text.len());
+        client_error_with_reason(code as i32, text.as_ptr())
+    }
+}
+
+unsafe extern "C" fn on_delivery(client: *mut rd_kafka_t, message: *const rd_kafka_message_t, opaque: *mut c_void) {
     // SAFETY: librdkafka lends the message for the call; the opaque is the inbox, which outlives the client and to
     // which no other reference exists while callbacks are served.
     let (message, status, inbox) =
@@ -235,23 +256,14 @@ unsafe extern "C" fn on_delivery(_: *mut rd_kafka_t, message: *const rd_kafka_me
     inbox.completions.push(Completion {
         tag: message._private as u64,
         outcome,
-        error: (!acknowledged).then(|| client_error(message.err)),
+        // SAFETY: the client is alive while it calls back.
+        error: (!acknowledged).then(|| unsafe { cause(client, client_error(message.err)) }),
     });
 }
 
 unsafe extern "C" fn on_error(client: *mut rd_kafka_t, code: c_int, reason: *const c_char, opaque: *mut c_void) {
-    let mut error = {
-        // SAFETY: the reason is NUL-terminated for the time of the call.
-        unsafe { client_error_with_reason(code, reason) }
-    };
-    if code == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__FATAL as c_int {
-        let mut text = [0; 512];
-        // SAFETY: the client is alive and the buffer's length is given; the text is NUL-terminated.
-        error = unsafe {
-            let code = rd_kafka_fatal_error(client, text.as_mut_ptr(), text.len());
-            client_error_with_reason(code as i32, text.as_ptr())
-        };
-    }
+    // SAFETY: the client is alive, and the reason NUL-terminated, for the time of the call.
+    let error = unsafe { cause(client, client_error_with_reason(code, reason)) };
     // SAFETY: as in `on_delivery`.
     unsafe { (*opaque.cast::<Inbox>()).errors.push(error) };
 }
