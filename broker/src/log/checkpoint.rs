@@ -53,6 +53,23 @@ impl Checkpoint {
 
     /// Writes the partition's checkpoint.
     pub(super) fn write(&self, dir: &Path, durability: Durability) -> Result<(), LogError> {
+        storage::replace(&path(dir), self.to_text().as_bytes(), durability)
+    }
+
+    /// Whether the next start may go by this one in place of `now`: it says nothing else, only less.
+    pub(super) fn holds_for(&self, now: &Checkpoint) -> bool {
+        let as_far_as_now = Checkpoint { written: now.written, ..self.clone() };
+        as_far_as_now == *now
+            && self.written.segment == now.written.segment
+            && self.written.offset <= now.written.offset
+    }
+
+    /// Writes the checkpoint of a partition that has none yet.
+    pub(super) fn write_new(&self, dir: &Path) -> Result<(), LogError> {
+        storage::write_new(&path(dir), self.to_text().as_bytes())
+    }
+
+    fn to_text(&self) -> String {
         let point = |point: &Point| format!("{} {} {}", point.offset, point.segment, point.position);
         let text = format!(
             "version: 1\nboot_id: {}\nclean: {}\nlog_start_offset: {}\nwritten: {}\nflushed: {}\n",
@@ -62,8 +79,7 @@ impl Checkpoint {
             point(&self.written),
             point(&self.flushed)
         );
-        let text = format!("{text}crc32c: {:08x}\n", crc32c::crc32c(text.as_bytes()));
-        storage::replace(&path(dir), text.as_bytes(), durability)
+        format!("{text}crc32c: {:08x}\n", crc32c::crc32c(text.as_bytes()))
     }
 }
 

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use super::LogError;
 use super::storage::{self, Durability};
 
+/// The checkpoint's name.
+pub(super) const FILE_NAME: &str = "leader-epoch-checkpoint";
+
 /// Epochs and their first offsets, both ascending.
 #[derive(Debug)]
 pub(super) struct LeaderEpochs {
@@ -19,13 +22,17 @@ pub(super) struct LeaderEpochs {
 }
 
 impl LeaderEpochs {
+    /// Without a checkpoint to read.
+    pub(super) fn none(dir: &Path) -> Self {
+        LeaderEpochs { path: dir.join(FILE_NAME), entries: Vec::new(), unsynced: false }
+    }
+
     /// Reads the checkpoint; a missing one has no entries, a spoilt one those that `walk` assigns to it.
     pub(super) fn open(
         dir: &Path,
         walk: impl FnOnce(&mut dyn FnMut(i32, i64)) -> Result<(), LogError>,
     ) -> Result<Self, LogError> {
-        let path = dir.join("leader-epoch-checkpoint");
-        let mut epochs = LeaderEpochs { path, entries: Vec::new(), unsynced: false };
+        let mut epochs = LeaderEpochs::none(dir);
         let Some(bytes) = storage::read_file(&epochs.path)? else { return Ok(epochs) };
         match parse(&String::from_utf8_lossy(&bytes)) {
             Ok(entries) => epochs.entries = entries,

@@ -158,14 +158,20 @@ impl Log {
             writer.refusal = Some("it was closed".into());
             let expiration_ms = self.settings.load().producer_id_expiration_ms;
             writer.producers.expire(now_ms, expiration_ms);
+            let checkpoint = lock(&self.checkpoint);
+            if checkpoint.clean && checkpoint.written == self.written(&writer.active) {
+                // Nothing was appended: the mark of the last time holds.
+                return Ok(());
+            }
         }
         self.sync_to(self.log_end_offset())?;
-        let writer = lock(&self.writer);
+        let mut writer = lock(&self.writer);
         let end_offset = self.log_end_offset();
         self.write_snapshot(&writer, end_offset)?;
         storage::sync_file(&file_path(&self.dir, end_offset, "snapshot"))?;
+        let largest = writer.resumption()?.pace.largest;
         let indexes = writer.active.indexes()?;
-        indexes.finish(writer.pace.largest)?;
+        indexes.finish(largest)?;
         indexes.sync()?;
         let mut checkpoint = lock(&self.checkpoint);
         let end = self.written(&writer.active);

@@ -54,6 +54,12 @@ impl<const N: usize> Table<N> {
         Ok(Table { path: path.to_owned(), file, tail })
     }
 
+    /// A table without entries, whatever was there.
+    fn create(path: &Path) -> Result<Self, LogError> {
+        let tail = Mutex::new(Tail { written: 0, gathered: Vec::new() });
+        Ok(Table { path: path.to_owned(), file: storage::create(path)?, tail })
+    }
+
     /// Number of entries.
     pub(super) fn len(&self) -> u64 {
         let tail = lock(&self.tail);
@@ -123,14 +129,28 @@ impl<const N: usize> Table<N> {
         Ok(())
     }
 
-    /// Puts `entries` in place of all there were.
-    pub(super) fn replace(&self, entries: &[[u8; N]]) -> Result<(), LogError> {
-        *lock(&self.tail) = Tail { written: 0, gathered: Vec::new() };
-        self.file.set_len(0).map_err(LogError::io("truncate", &self.path))?;
-        storage::write_all_at(&self.file, &mut [IoSlice::new(entries.as_flattened())], 0)
-            .map_err(LogError::io("write", &self.path))?;
-        lock(&self.tail).written = entries.len() as u64;
-        Ok(())
+    /// Puts `entries` in place of all there were. Of the file, what is as it should be stays; what it lacks is gathered.
+    pub(super) fn replace(&self, mut entries: Vec<[u8; N]>) -> Result<(), LogError> {
+        let kept = self.common_start(&entries)?;
+        *lock(&self.tail) = Tail { written: kept as u64, gathered: Vec::new() };
+        let (kept_bytes, stat) = ((kept * N) as u64, self.file.metadata());
+        if stat.map_err(LogError::io("stat", &self.path))?.len() > kept_bytes {
+            self.file.set_len(kept_bytes).map_err(LogError::io("truncate", &self.path))?;
+        }
+        entries.drain(..kept);
+        let is_much = entries.len() > GATHERED_ENTRIES;
+        lock(&self.tail).gathered = entries;
+        if is_much { self.write_out() } else { Ok(()) }
+    }
+
+    /// How many of `entries` the file begins with.
+    fn common_start(&self, entries: &[[u8; N]]) -> Result<usize, LogError> {
+        let written = usize::try_from(lock(&self.tail).written).unwrap_or(usize::MAX).min(entries.len());
+        let mut found = vec![[0; N]; written];
+        if written > 0 {
+            self.read(0, found.as_flattened_mut())?;
+        }
+        Ok(found.iter().zip(entries).take_while(|(found, entry)| found == entry).count())
     }
 
     /// Brings the table to stable storage.
@@ -217,6 +237,11 @@ impl Indexes {
     /// Opens both tables, creating what is missing.
     pub(super) fn open(base_offset: i64, offset_path: &Path, time_path: &Path) -> Result<Self, LogError> {
         Ok(Indexes { base_offset, offsets: Table::open(offset_path)?, times: Table::open(time_path)? })
+    }
+
+    /// Two tables without entries, whatever was there.
+    pub(super) fn create(base_offset: i64, offset_path: &Path, time_path: &Path) -> Result<Self, LogError> {
+        Ok(Indexes { base_offset, offsets: Table::create(offset_path)?, times: Table::create(time_path)? })
     }
 
     /// False if the tables cannot be those of the segment `log` of `size_bytes`, with offsets below `end_offset`.
@@ -311,7 +336,7 @@ impl Indexes {
     }
 
     /// Puts rebuilt tables in place.
-    pub(super) fn replace(&self, offsets: &[[u8; 8]], times: &[[u8; 12]]) -> Result<(), LogError> {
+    fn replace(&self, offsets: Vec<[u8; 8]>, times: Vec<[u8; 12]>) -> Result<(), LogError> {
         self.offsets.replace(offsets)?;
         self.times.replace(times)
     }
@@ -400,12 +425,14 @@ impl IndexBuilder {
         }
     }
 
-    /// Puts the entries into `indexes`; a closed segment's time index ends with its largest timestamp.
+    /// Puts the entries into `indexes`. A closed segment's are whole on disk, and its time index ends with its largest
+    /// timestamp.
     pub(super) fn write(mut self, indexes: &Indexes, closed: bool) -> Result<(), LogError> {
         if closed {
             self.add_time(self.pace.largest);
         }
-        indexes.replace(&self.offsets, &self.times)
+        indexes.replace(self.offsets, self.times)?;
+        if closed { indexes.write_out() } else { Ok(()) }
     }
 
     fn add_time(&mut self, entry: TimeEntry) {
@@ -437,7 +464,7 @@ mod tests {
             let table = Table::<8>::open(&dir.path().join("index")).unwrap();
             let entries: Vec<_> = values.iter().map(|value| value.to_be_bytes()).collect();
             let (replaced, appended) = entries.split_at(replaced.index(entries.len() + 1));
-            table.replace(replaced).unwrap();
+            table.replace(replaced.to_vec()).unwrap();
             for entry in appended {
                 table.append(*entry).unwrap();
             }

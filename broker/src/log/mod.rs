@@ -59,6 +59,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
+use uuid::Uuid;
 
 pub use error::{AppendError, LogError, ReadError};
 pub use partition_metadata::{read_topic_id, write_topic_id};
@@ -68,6 +69,7 @@ pub use settings::{CleanupPolicy, LogSettings};
 use crate::region::FileRegion;
 use checkpoint::Checkpoint;
 use epochs::LeaderEpochs;
+use recovery::Loaded;
 use scan::HeaderScan;
 use segment::{Segment, lock};
 use writer::Writer;
@@ -177,20 +179,35 @@ impl Log {
     pub fn open(dir: &Path, settings: LogSettings, now_ms: i64) -> Result<Log, LogError> {
         let dir: Arc<Path> = dir.into();
         let loaded = recovery::load(&dir, &settings, now_ms)?;
+        Log::of(dir, settings, loaded, now_ms)
+    }
+
+    /// Begins the log of a partition of topic `topic_id` in `dir`, which was just created and is empty.
+    pub fn create(dir: &Path, topic_id: Uuid, settings: LogSettings, now_ms: i64) -> Result<Log, LogError> {
+        let dir: Arc<Path> = dir.into();
+        partition_metadata::write_new(&dir, topic_id)?;
+        let loaded = recovery::create(&dir, &settings)?;
+        Log::of(dir, settings, loaded, now_ms)
+    }
+
+    fn of(dir: Arc<Path>, settings: LogSettings, loaded: Loaded, now_ms: i64) -> Result<Log, LogError> {
         let active = loaded.segments[loaded.segments.len() - 1].clone();
         let log_end_offset = active.end_offset();
-        let mut epochs = LeaderEpochs::open(&dir, |assign| walk_epochs(&loaded.segments, assign))?;
+        let mut epochs = match loaded.has_epochs {
+            true => LeaderEpochs::open(&dir, |assign| walk_epochs(&loaded.segments, assign))?,
+            false => LeaderEpochs::none(&dir),
+        };
         epochs.truncate_end(log_end_offset)?;
         let writer = Writer {
-            active,
-            pace: loaded.pace,
-            first_timestamp: loaded.first_timestamp,
+            active: active.clone(),
+            resumption: loaded.resumption,
             created_ms: now_ms,
             producers: loaded.producers,
             unflushed_messages: 0,
             refusal: None,
         };
         let flushed_offset = loaded.checkpoint.flushed.offset.min(log_end_offset);
+        let since_checkpoint_bytes = active.size_bytes().saturating_sub(loaded.checkpoint.written.position);
         let unflushed_since_ms = if flushed_offset < log_end_offset { now_ms } else { i64::MAX };
         Ok(Log {
             dir,
@@ -207,7 +224,7 @@ impl Log {
             dir_unsynced: AtomicBool::new(true),
             abandoned: AtomicBool::new(false),
             unflushed_since_ms: AtomicI64::new(unflushed_since_ms),
-            since_checkpoint_bytes: AtomicU64::new(0),
+            since_checkpoint_bytes: AtomicU64::new(since_checkpoint_bytes),
             recovery: loaded.recovery,
         })
     }
@@ -278,7 +295,7 @@ impl Log {
         let settings = self.settings.load();
         let mut writer = lock(&self.writer);
         writer.refuse_if_stopped()?;
-        if writer.active.size_bytes() == 0 || !writer.is_old(now_ms, &settings, now_ms) {
+        if writer.active.size_bytes() == 0 || !writer.is_old(now_ms, &settings, now_ms)? {
             return Ok(false);
         }
         self.start_writing()?;

@@ -29,8 +29,16 @@ pub fn read_topic_id(dir: &Path) -> Result<Option<Uuid>, LogError> {
 
 /// Writes `dir`'s `partition.metadata`. It may not survive a power cut: the metadata does, and has it written again.
 pub fn write_topic_id(dir: &Path, topic_id: Uuid) -> Result<(), LogError> {
-    let text = format!("version: 0\ntopic_id: {}\n", encode(topic_id));
-    storage::replace(&dir.join(FILE_NAME), text.as_bytes(), Durability::Relaxed)
+    storage::replace(&dir.join(FILE_NAME), text(topic_id).as_bytes(), Durability::Relaxed)
+}
+
+/// As [`write_topic_id`], in a directory that was just created.
+pub(super) fn write_new(dir: &Path, topic_id: Uuid) -> Result<(), LogError> {
+    storage::write_new(&dir.join(FILE_NAME), text(topic_id).as_bytes())
+}
+
+fn text(topic_id: Uuid) -> String {
+    format!("version: 0\ntopic_id: {}\n", encode(topic_id))
 }
 
 fn encode(id: Uuid) -> String {

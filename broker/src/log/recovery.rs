@@ -19,20 +19,24 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::checkpoint::{Checkpoint, Point, boot_id};
-use super::index::{IndexBuilder, Pace};
+use super::epochs;
+use super::index::IndexBuilder;
 use super::producers::Producers;
 use super::scan::{self, HeaderScan, ScanError};
 use super::segment::{Segment, file_path, remove_files};
 use super::storage::{self, Durability};
+use super::writer::Resumption;
 use super::{LogError, LogSettings, Recovery, Rot};
 
 /// What opening gives.
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) segments: Vec<Arc<Segment>>,
-    pub(super) pace: Pace,
-    pub(super) first_timestamp: Option<i64>,
+    /// `None` after a clean close: the active segment is not opened before it is needed.
+    pub(super) resumption: Option<Resumption>,
     pub(super) producers: Producers,
+    /// Whether leader epochs were noted.
+    pub(super) has_epochs: bool,
     pub(super) checkpoint: Checkpoint,
     pub(super) recovery: Recovery,
 }
@@ -44,15 +48,27 @@ struct Listing {
     segments: Vec<(i64, u64)>,
     /// Offsets of producer snapshots, ascending.
     snapshots: Vec<i64>,
+    /// Whether there is a checkpoint of leader epochs.
+    has_epochs: bool,
 }
 
 impl Listing {
-    /// Lists `dir`; what an earlier run meant to delete, or did not finish, goes.
+    /// Lists `dir`, which is created if it is not there; what an earlier run meant to delete, or did not finish, goes.
+    /// As Kafka's `LogLoader` does it, index files without their segment go, too.
     fn read(dir: &Path) -> Result<Listing, LogError> {
         let mut listing = Listing::default();
-        for entry in fs::read_dir(dir).map_err(LogError::io("list", dir))? {
+        let mut indexes = Vec::new();
+        let entries = match fs::read_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(dir).map_err(LogError::io("create", dir))?;
+                return Ok(listing);
+            }
+            entries => entries.map_err(LogError::io("list", dir))?,
+        };
+        for entry in entries {
             let entry = entry.map_err(LogError::io("list", dir))?;
             let name = entry.file_name();
+            listing.has_epochs |= name == epochs::FILE_NAME;
             let Some((stem, extension)) = name.to_str().and_then(|name| name.rsplit_once('.')) else { continue };
             let numbered = stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit());
             let Some(offset) = numbered.then(|| stem.parse::<i64>().ok()).flatten() else {
@@ -67,12 +83,19 @@ impl Listing {
                     listing.segments.push((offset, metadata.len()));
                 }
                 "snapshot" => listing.snapshots.push(offset),
+                "index" | "timeindex" | "txnindex" => indexes.push((offset, entry.path())),
                 "tmp" => storage::remove(&entry.path())?,
                 _ => {}
             }
         }
         listing.segments.sort_unstable();
         listing.snapshots.sort_unstable();
+        for (base_offset, path) in indexes {
+            if listing.segments.binary_search_by_key(&base_offset, |(base, _)| *base).is_err() {
+                tracing::warn!(index = %path.display(), "removing an index without its segment");
+                storage::remove(&path)?;
+            }
+        }
         Ok(listing)
     }
 
@@ -125,7 +148,6 @@ fn ends_past(path: &Path, size_bytes: u64, offset: i64) -> Result<bool, LogError
 
 /// Opens what is in `dir`.
 pub(super) fn load(dir: &Arc<Path>, settings: &LogSettings, now_ms: i64) -> Result<Loaded, LogError> {
-    fs::create_dir_all(dir).map_err(LogError::io("create", &**dir))?;
     let mut listing = Listing::read(dir)?;
     let (checkpoint, distrusted) = match Checkpoint::read(dir)? {
         Some(Ok(checkpoint)) => (Some(checkpoint), false),
@@ -137,7 +159,10 @@ pub(super) fn load(dir: &Arc<Path>, settings: &LogSettings, now_ms: i64) -> Resu
     };
     listing.remove_stray_segments(dir, checkpoint.as_ref().map(|checkpoint| checkpoint.written.segment))?;
     if listing.segments.is_empty() {
-        return create(dir, settings, checkpoint.map_or(0, |checkpoint| checkpoint.log_start_offset));
+        let base_offset = checkpoint.map_or(0, |checkpoint| checkpoint.log_start_offset);
+        let loaded = Loaded { has_epochs: listing.has_epochs, ..first_segment(dir, settings, base_offset)? };
+        loaded.checkpoint.write(dir, Durability::Relaxed)?;
+        return Ok(loaded);
     }
     if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.clean)
         && let Some(loaded) = load_clean(dir, settings, &listing, checkpoint)?
@@ -167,7 +192,7 @@ pub(super) fn load(dir: &Arc<Path>, settings: &LogSettings, now_ms: i64) -> Resu
         segments: Vec::new(),
         recovery: Recovery::default(),
     };
-    let (pace, first_timestamp) = walk.run(&listing)?;
+    let resumption = walk.run(&listing)?;
     walk.producers.expire(now_ms, settings.producer_id_expiration_ms);
     let active = &walk.segments[walk.segments.len() - 1];
     listing.remove_stray_snapshots(dir, active.end_offset())?;
@@ -181,15 +206,28 @@ pub(super) fn load(dir: &Arc<Path>, settings: &LogSettings, now_ms: i64) -> Resu
     };
     // A truncation can end below the start, where DeleteRecords had put it inside a batch.
     let log_start_offset = log_start_offset.min(end.offset);
-    let checkpoint =
+    let found = checkpoint;
+    let mut checkpoint =
         Checkpoint { boot_id: boot_id().to_owned(), clean: false, log_start_offset, written: end, flushed };
-    checkpoint.write(dir, Durability::Relaxed)?;
+    match found.filter(|found| found.holds_for(&checkpoint)) {
+        // The next checkpoint is soon enough: a start after a crash writes nothing that it need not write.
+        Some(found) => checkpoint = found,
+        None => checkpoint.write(dir, Durability::Relaxed)?,
+    }
     let (segments, producers, recovery) = (walk.segments, walk.producers, walk.recovery);
-    Ok(Loaded { segments, pace, first_timestamp, producers, checkpoint, recovery })
+    let has_epochs = listing.has_epochs;
+    Ok(Loaded { segments, resumption: Some(resumption), producers, has_epochs, checkpoint, recovery })
+}
+
+/// Begins a log in `dir`, which was just created.
+pub(super) fn create(dir: &Arc<Path>, settings: &LogSettings) -> Result<Loaded, LogError> {
+    let loaded = first_segment(dir, settings, 0)?;
+    loaded.checkpoint.write_new(dir)?;
+    Ok(loaded)
 }
 
 /// A log without segments gets its first.
-fn create(dir: &Arc<Path>, settings: &LogSettings, base_offset: i64) -> Result<Loaded, LogError> {
+fn first_segment(dir: &Arc<Path>, settings: &LogSettings, base_offset: i64) -> Result<Loaded, LogError> {
     let segment = Segment::create(dir.clone(), base_offset, settings.index_interval_bytes)?;
     let start = Point { offset: base_offset, segment: base_offset, position: 0 };
     let checkpoint = Checkpoint {
@@ -199,12 +237,11 @@ fn create(dir: &Arc<Path>, settings: &LogSettings, base_offset: i64) -> Result<L
         written: start,
         flushed: start,
     };
-    checkpoint.write(dir, Durability::Relaxed)?;
     Ok(Loaded {
         segments: vec![Arc::new(segment)],
-        pace: Pace::START,
-        first_timestamp: None,
+        resumption: Some(Resumption::START),
         producers: Producers::default(),
+        has_epochs: false,
         checkpoint,
         recovery: Recovery::default(),
     })
@@ -237,24 +274,13 @@ fn load_clean(
     }
     let Some(Ok(producers)) = read_snapshot(dir, end.offset)? else { return Ok(None) };
     let segments = closed_segments(dir, settings, &listing.segments, end.offset);
-    let active = &segments[segments.len() - 1];
-    let (file, indexes) = (storage::open_existing(&active.path("log"))?, active.open_tables()?);
-    if !indexes.plausible(&file, end.position, end.offset, settings.index_interval_bytes)? {
-        return Ok(None);
-    }
-    let pace = Pace::resume(&indexes, end.position)?;
-    let first = HeaderScan::new(&file, 0, end.position).next();
-    let first_timestamp = match first {
-        Ok(first) => first.map(|(_, header)| header.max_timestamp),
-        Err(_) => return Ok(None),
-    };
-    active.set_opened(file, indexes, pace.largest);
     listing.remove_stray_snapshots(dir, end.offset)?;
     // Retention may have moved the start since the mark was left.
     let log_start_offset = checkpoint.log_start_offset.max(listing.segments[0].0).min(end.offset);
     let checkpoint = Checkpoint { boot_id: boot_id().to_owned(), log_start_offset, ..checkpoint.clone() };
     let recovery = Recovery::default();
-    Ok(Some(Loaded { segments, pace, first_timestamp, producers, checkpoint, recovery }))
+    let has_epochs = listing.has_epochs;
+    Ok(Some(Loaded { segments, resumption: None, producers, has_epochs, checkpoint, recovery }))
 }
 
 fn read_snapshot(dir: &Path, offset: i64) -> Result<Option<Result<Producers, String>>, LogError> {
@@ -284,7 +310,7 @@ struct Walked {
 
 impl Walk<'_> {
     /// Reads what must be read; the active segment's state is returned.
-    fn run(&mut self, listing: &Listing) -> Result<(Pace, Option<i64>), LogError> {
+    fn run(&mut self, listing: &Listing) -> Result<Resumption, LogError> {
         let holding = |offset| listing.segments.partition_point(|(base, _)| *base <= offset).saturating_sub(1);
         let mut from = holding(self.verify_from.segment);
         for snapshot in listing.snapshots.iter().rev().filter(|offset| **offset <= listing.segments[from].0) {
@@ -306,7 +332,7 @@ impl Walk<'_> {
         let (untouched, walked) = listing.segments.split_at(from);
         self.segments = closed_segments(self.dir, self.settings, untouched, walked[0].0);
         let mut todo: VecDeque<(i64, u64)> = walked.iter().copied().collect();
-        let mut active = (Pace::START, None);
+        let mut active = Resumption::START;
         while let Some((base_offset, size_bytes)) = todo.pop_front() {
             active = self.segment(base_offset, size_bytes, &mut todo)?;
         }
@@ -319,7 +345,7 @@ impl Walk<'_> {
         base_offset: i64,
         size_bytes: u64,
         todo: &mut VecDeque<(i64, u64)>,
-    ) -> Result<(Pace, Option<i64>), LogError> {
+    ) -> Result<Resumption, LogError> {
         let path = file_path(self.dir, base_offset, "log");
         let file = storage::open_existing(&path)?;
         let failed = |action| LogError::io(action, &path);
@@ -353,7 +379,7 @@ impl Walk<'_> {
         walked.builder.write(&indexes, closed)?;
         segment.set_opened(file, indexes, pace.largest);
         self.segments.push(Arc::new(segment));
-        Ok((pace, walked.first_timestamp))
+        Ok(Resumption { pace, first_timestamp: walked.first_timestamp })
     }
 
     /// Walks the headers of a segment, and verifies the batches past the recovery point.

@@ -220,8 +220,7 @@ impl Log {
         debug_assert!(log_end_offset <= offset);
         *writer = Writer {
             active,
-            pace: loaded.pace,
-            first_timestamp: loaded.first_timestamp,
+            resumption: loaded.resumption,
             created_ms: now_ms,
             producers: loaded.producers,
             unflushed_messages: writer.unflushed_messages,

@@ -80,11 +80,8 @@ impl Segment {
     }
 
     fn create_files(&self) -> Result<(), LogError> {
-        let indexes = self.open_tables()?;
-        indexes.replace(&[], &[])?;
-        let path = self.path("log");
-        let file = storage::open(&path)?;
-        storage::truncate(&file, 0).map_err(LogError::io("truncate", path))?;
+        let indexes = Indexes::create(self.base_offset, &self.path("index"), &self.path("timeindex"))?;
+        let file = storage::create(&self.path("log"))?;
         self.set_opened(file, indexes, TimeEntry::NONE);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The seam to the file system: everything the log does to files goes through here, so that a faulty one can stand in.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -13,6 +13,14 @@ pub(super) fn open(path: &Path) -> Result<File, LogError> {
     faults::name(path).map_err(LogError::io("open", path))?;
     let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     options.map_err(LogError::io("open", path))
+}
+
+/// Creates a file, or empties the one that is there.
+pub(super) fn create(path: &Path) -> Result<File, LogError> {
+    #[cfg(test)]
+    faults::name(path).map_err(LogError::io("create", path))?;
+    let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path);
+    options.map_err(LogError::io("create", path))
 }
 
 /// Opens a file that is there.
@@ -92,6 +100,11 @@ pub(super) enum Durability {
     Synced,
 }
 
+/// Writes a file that nothing is at the name of yet. A power cut may take any part of it.
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), LogError> {
+    write_all_at(&create(path)?, &mut [IoSlice::new(bytes)], 0).map_err(LogError::io("write", path))
+}
+
 /// Puts `bytes` in place of what `path` held: all of it or nothing, as seen by other processes and after a crash.
 pub(super) fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), LogError> {
     let temporary = path.with_extension("tmp");
@@ -124,11 +137,24 @@ pub(super) fn remove(path: &Path) -> Result<(), LogError> {
 
 /// A small file's bytes; `None` if there is no such file.
 pub(super) fn read_file(path: &Path) -> Result<Option<Vec<u8>>, LogError> {
-    match fs::read(path) {
+    match File::open(path).and_then(read_small) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(LogError::io("read", path)(error)),
     }
+}
+
+/// All of a file that most often fits one read, which is then the only call: a start reads some of each partition.
+fn read_small(mut file: File) -> io::Result<Vec<u8>> {
+    const MOSTLY_BELOW_BYTES: usize = 1024;
+    let mut bytes = vec![0; MOSTLY_BELOW_BYTES];
+    let read = file.read(&mut bytes)?;
+    bytes.truncate(read);
+    // A regular file gives less than was asked for only where it ends.
+    if read == MOSTLY_BELOW_BYTES {
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// Faults that a test injects into its own thread's file operations.

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::index::Pace;
 use super::producers::{Producers, SentBatch};
+use super::scan::{HeaderScan, ScanError};
 use super::segment::{Segment, file_path, lock};
 use super::storage::{self, Durability};
 use super::{AppendError, Appended, Log, LogError, LogSettings, Origin};
@@ -19,15 +20,39 @@ const DECOMPRESSED_FACTOR: usize = 64;
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) active: Arc<Segment>,
-    pub(super) pace: Pace,
-    /// Largest timestamp of the active segment's first batch.
-    pub(super) first_timestamp: Option<i64>,
+    /// What the active segment goes on with; `None` until that is needed, after a clean close.
+    pub(super) resumption: Option<Resumption>,
     /// When the active segment was created or opened.
     pub(super) created_ms: i64,
     pub(super) producers: Producers,
     pub(super) unflushed_messages: u64,
     /// Why nothing can be appended any more.
     pub(super) refusal: Option<String>,
+}
+
+/// What the next batch of a segment needs to know of those before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resumption {
+    pub(super) pace: Pace,
+    /// Largest timestamp of the first batch.
+    pub(super) first_timestamp: Option<i64>,
+}
+
+impl Resumption {
+    /// Before the first batch.
+    pub(super) const START: Resumption = Resumption { pace: Pace::START, first_timestamp: None };
+
+    /// From the files of a segment that was closed cleanly.
+    fn read(segment: &Segment) -> Result<Self, LogError> {
+        let (indexes, size_bytes) = (segment.indexes()?, segment.size_bytes());
+        let first_timestamp = match HeaderScan::new(segment.file()?, 0, size_bytes).next() {
+            Ok(first) => first.map(|(_, header)| header.max_timestamp),
+            // Damage is for who reads there to report.
+            Err(ScanError::Batch { .. }) => None,
+            Err(ScanError::Io(error)) => return Err(LogError::io("read", segment.path("log"))(error)),
+        };
+        Ok(Resumption { pace: Pace::resume(indexes, size_bytes)?, first_timestamp })
+    }
 }
 
 /// One append, as it will be written: the headers have their offsets and epochs.
@@ -136,7 +161,7 @@ impl Log {
             let (size_bytes, segment_bytes) = (prepared.size_bytes, settings.segment_bytes);
             return Err(AppendError::RecordListTooLarge { size_bytes, segment_bytes });
         }
-        if writer.must_roll(prepared, settings, now_ms) {
+        if writer.must_roll(prepared, settings, now_ms).map_err(disk_full)? {
             self.roll(writer, prepared.base_offset(), settings, now_ms).map_err(disk_full)?;
         }
         {
@@ -150,19 +175,21 @@ impl Log {
         self.write(writer, &file, prepared, position)?;
 
         let mut position = position;
+        let mut resumption = writer.resumption()?;
         for Batch { header, .. } in &prepared.batches {
-            if let Some((offset, time)) = writer.pace.step(header, position, settings.index_interval_bytes) {
+            if let Some((offset, time)) = resumption.pace.step(header, position, settings.index_interval_bytes) {
                 let indexes = writer.active.indexes()?;
                 // The index is sparse: without this entry it is only sparser.
                 if let Err(error) = indexes.append_offset(offset).and_then(|()| indexes.append_time(time)) {
                     tracing::warn!("no index entry for offset {}: {error}", offset.offset);
                 }
             }
-            writer.active.publish(header, position, writer.pace.largest);
+            writer.active.publish(header, position, resumption.pace.largest);
             writer.producers.update(header);
-            writer.first_timestamp.get_or_insert(header.max_timestamp);
+            resumption.first_timestamp.get_or_insert(header.max_timestamp);
             position += header.size_bytes() as u64;
         }
+        writer.resumption = Some(resumption);
         writer.unflushed_messages += (prepared.last_offset() - prepared.base_offset() + 1) as u64;
         let _ = self.unflushed_since_ms.compare_exchange(i64::MAX, now_ms, Ordering::AcqRel, Ordering::Relaxed);
         self.since_checkpoint_bytes.fetch_add(prepared.size_bytes as u64, Ordering::Relaxed);
@@ -207,15 +234,15 @@ impl Log {
         writer.producers.expire(now_ms, settings.producer_id_expiration_ms);
         self.write_snapshot(writer, base_offset)?;
         // First, so that a crash leaves no closed segment whose time index lacks its end.
-        writer.active.close(writer.pace.largest)?;
+        let largest = writer.resumption()?.pace.largest;
+        writer.active.close(largest)?;
         let segment = Arc::new(Segment::create(self.dir.clone(), base_offset, settings.index_interval_bytes)?);
         let mut segments = Vec::clone(&self.segments.load());
         segments.push(segment.clone());
         self.segments.store(Arc::new(segments));
         self.dir_unsynced.store(true, Ordering::Release);
         writer.active = segment;
-        writer.pace = Pace::START;
-        writer.first_timestamp = None;
+        writer.resumption = Some(Resumption::START);
         writer.created_ms = now_ms;
         Ok(())
     }
@@ -266,23 +293,33 @@ impl Writer {
         self.refusal.clone().map_or(Ok(()), |refusal| Err(LogError::Poisoned(refusal)))
     }
 
+    /// What the active segment goes on with.
+    pub(super) fn resumption(&mut self) -> Result<Resumption, LogError> {
+        if let Some(resumption) = self.resumption {
+            return Ok(resumption);
+        }
+        let resumption = Resumption::read(&self.active)?;
+        self.resumption = Some(resumption);
+        Ok(resumption)
+    }
+
     /// Kafka's `LogSegment.shouldRoll`: size, age, a full index, or offsets too far from the base offset.
-    fn must_roll(&self, prepared: &Prepared<'_>, settings: &LogSettings, now_ms: i64) -> bool {
+    fn must_roll(&mut self, prepared: &Prepared<'_>, settings: &LogSettings, now_ms: i64) -> Result<bool, LogError> {
         let size_bytes = self.active.size_bytes();
         let too_far = prepared.last_offset() - self.active.base_offset > i64::from(i32::MAX);
         let too_large = size_bytes + prepared.size_bytes as u64 > u64::from(settings.segment_bytes);
-        let too_old = self.is_old(prepared.max_timestamp(), settings, now_ms);
-        too_far || (size_bytes > 0 && (too_large || too_old || self.index_is_full(settings)))
+        let too_old = self.is_old(prepared.max_timestamp(), settings, now_ms)?;
+        Ok(too_far || (size_bytes > 0 && (too_large || too_old || self.index_is_full(settings))))
     }
 
     /// Whether the active segment is older than `segment.ms`: by timestamps where records have them (so that replayed
     /// history rolls as it did), else by the clock.
-    pub(super) fn is_old(&self, timestamp: i64, settings: &LogSettings, now_ms: i64) -> bool {
-        let age_ms = match self.first_timestamp {
+    pub(super) fn is_old(&mut self, timestamp: i64, settings: &LogSettings, now_ms: i64) -> Result<bool, LogError> {
+        let age_ms = match self.resumption()?.first_timestamp {
             Some(first) if first >= 0 => timestamp.saturating_sub(first),
             _ => now_ms.saturating_sub(self.created_ms),
         };
-        age_ms > settings.segment_ms
+        Ok(age_ms > settings.segment_ms)
     }
 
     fn index_is_full(&self, settings: &LogSettings) -> bool {

@@ -1,6 +1,7 @@
 //! Opening many logs, a few at a time.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -29,32 +30,35 @@ pub(super) struct Task {
 }
 
 impl Task {
-    fn run(self) {
-        if self.partition.is_deleted() {
-            return;
-        }
-        let log = self.open();
-        let name = self.partition.name();
-        match &log {
-            Ok(log) => report_recovery(&name, log),
-            Err(error) => tracing::error!(partition = %name, %error, "the log could not be opened"),
-        }
-        self.partition.opened(log);
+    pub(super) fn run(self) {
+        self.partition.open(|| {
+            let log = self.open();
+            let name = self.partition.name();
+            match &log {
+                Ok(log) => report_recovery(&name, log),
+                Err(error) => tracing::error!(partition = %name, %error, "the log could not be opened"),
+            }
+            log
+        });
     }
 
     /// Opens the log in its directory, after seeing to it that the directory is this topic's.
     fn open(&self) -> Result<Log, LogError> {
         let directory = self.partition.directory();
-        let found = if directory.is_dir() { read_topic_id(directory)? } else { None };
+        let found = read_topic_id(directory)?;
         if let Some(other) = found.filter(|id| *id != self.topic_id) {
             self.clear_way(other)?;
         }
+        let (settings, now_ms) = (self.settings.clone(), self.clock.now_ms());
         if found != Some(self.topic_id) {
-            let create = |source| LogError::Io { action: "create", path: directory.to_owned(), source };
-            std::fs::create_dir_all(directory).map_err(create)?;
+            match std::fs::create_dir(directory) {
+                Ok(()) => return Log::create(directory, self.topic_id, settings, now_ms),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(LogError::Io { action: "create", path: directory.to_owned(), source }),
+            }
             write_topic_id(directory, self.topic_id)?;
         }
-        Log::open(directory, self.settings.clone(), self.clock.now_ms())
+        Log::open(directory, settings, now_ms)
     }
 
     /// Moves the directory of another topic of the same name aside.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::directory;
 use super::purgatory::{ENOUGH, Purgatory};
@@ -77,6 +77,8 @@ pub struct Partition {
     directory: PathBuf,
     /// Empty while the log is being opened.
     log: OnceLock<Result<Log, Arc<str>>>,
+    /// Held while the log is being opened.
+    opening: Mutex<()>,
     high_watermark: AtomicI64,
     leader_epoch: AtomicI32,
     deleted: AtomicBool,
@@ -91,6 +93,7 @@ impl Partition {
             index,
             directory,
             log: OnceLock::new(),
+            opening: Mutex::new(()),
             high_watermark: AtomicI64::new(0),
             leader_epoch: AtomicI32::new(0),
             deleted: AtomicBool::new(false),
@@ -98,9 +101,14 @@ impl Partition {
         }
     }
 
-    /// Puts the opened log in place; with one replica all of it is committed.
-    pub(super) fn opened(&self, log: Result<Log, LogError>) {
-        let log = log.map_err(|error| Arc::from(error.to_string()));
+    /// Opens the log, unless the topic was deleted meanwhile, and puts it in place; with one replica all of it is
+    /// committed.
+    pub(super) fn open(&self, open: impl FnOnce() -> Result<Log, LogError>) {
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_deleted() {
+            return;
+        }
+        let log = open().map_err(|error| Arc::from(error.to_string()));
         if let Ok(log) = &log {
             self.high_watermark.store(log.log_end_offset(), Ordering::SeqCst);
             self.leader_epoch.store(log.latest_epoch().unwrap_or(0), Ordering::SeqCst);
@@ -225,10 +233,12 @@ impl Partition {
     }
 
     /// Fails every later call with [`PartitionError::Deleted`], wakes who waits, so that they hear of it, and ends all
-    /// changes to the files, also by calls that have begun.
+    /// changes to the files, also by calls that have begun. A log that is just being opened is waited for: the name of
+    /// its directory must not be another topic's before that is over.
     pub(super) fn delete(&self) {
         self.deleted.store(true, Ordering::SeqCst);
         self.purgatory.credit(ENOUGH);
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Ok(log)) = self.log.get() {
             log.abandon();
         }

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::directory::{Aside, move_aside};
+use super::opening::Task;
 use super::*;
 use crate::background::unlink::Unlinker;
 use crate::clock::Clock;
-use crate::log::{Origin, write_topic_id};
+use crate::log::{LogSettings, Origin, write_topic_id};
 use crate::metadata::{Command, Metadata, MetadataOptions, NewTopic, TopicDefaults, TopicMetadata};
 use crate::record::BatchBuilder;
 
@@ -194,4 +196,32 @@ fn a_call_that_outlives_its_topic_leaves_the_next_one_of_that_name_alone() {
     assert!(outliving.apply_retention(i64::MAX, 1).is_err());
     assert!(outliving.checkpoint().is_err() && outliving.flush().is_err() && outliving.close(NOW_MS).is_err());
     assert_eq!(files(), before);
+}
+
+#[test]
+fn a_topic_deleted_while_its_log_is_opened_leaves_its_name_to_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let unlinker = Unlinker::start().unwrap();
+    let path = dir.path().join("news-0");
+    for _ in 0..100 {
+        let partition = Arc::new(Partition::opening("news".into(), 0, path.clone()));
+        let task = Task {
+            partition: partition.clone(),
+            topic_id: uuid::Uuid::new_v4(),
+            deleted: Arc::default(),
+            settings: LogSettings::default(),
+            data_dir: dir.path().to_owned(),
+            clock: Clock::manual(NOW_MS),
+            unlinker: unlinker.clone(),
+        };
+        let opening = std::thread::spawn(move || task.run());
+        partition.delete();
+        // There is nothing to move if the deletion came first.
+        let _ = move_aside(dir.path(), "news", 0, Aside::Deleted);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("of another topic"), "").unwrap();
+        opening.join().unwrap();
+        assert_eq!(path.read_dir().unwrap().count(), 1, "the deleted topic's log came here");
+        std::fs::remove_dir_all(&path).unwrap();
+    }
 }

@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::log::segment::file_path;
 use crate::record::BatchHeader;
 
 /// A log that was dropped without being closed, as by `kill -9`; its files, the last being the active segment.
@@ -319,4 +320,39 @@ fn a_closed_log_is_believed_whatever_the_size_of_its_batches() {
         assert!(log.marked_clean.load(Ordering::Acquire), "{sizes:?}");
         assert_eq!(offsets(&log, 0, 1).len(), sizes.len());
     }
+}
+
+#[test]
+fn index_files_without_their_segment_are_removed_and_other_files_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(&dir);
+    append(&log, &batch(1, 200));
+    drop(log);
+    let orphans = ["index", "timeindex", "txnindex"].map(|extension| file_path(dir.path(), 77, extension));
+    let foreign = dir.path().join("notes.index");
+    for path in orphans.iter().chain([&foreign]) {
+        std::fs::write(path, "what a segment left behind").unwrap();
+    }
+    let log = open(&dir);
+    assert_eq!((log.log_end_offset(), orphans.iter().any(|path| path.exists()), foreign.exists()), (1, false, true));
+}
+
+#[test]
+fn a_log_that_was_closed_is_opened_and_closed_again_without_opening_a_segment() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(&dir);
+    append(&log, &batch(2, 200));
+    log.close(NOW_MS).unwrap();
+    let point = dir.path().join("recovery-point");
+    let noted = std::fs::metadata(&point).unwrap().modified().unwrap();
+    let log = open(&dir);
+    assert!(lock(&log.writer).resumption.is_none());
+    log.close(NOW_MS).unwrap();
+    assert_eq!(std::fs::metadata(&point).unwrap().modified().unwrap(), noted);
+
+    let log = open(&dir);
+    append(&log, &batch(1, 200));
+    assert!(lock(&log.writer).resumption.is_some_and(|resumption| resumption.first_timestamp == Some(NOW_MS)));
+    log.close(NOW_MS).unwrap();
+    assert_eq!(open(&dir).log_end_offset(), 3);
 }

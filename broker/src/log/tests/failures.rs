@@ -75,7 +75,7 @@ fn a_roll_that_failed_half_way_takes_nothing_with_it() {
         faults::set_name(Some(failing));
         let full = refused(&log, &batch(1, 700));
         faults::set_name(None);
-        assert!(matches!(full, AppendError::Storage(LogError::Io { action: "open", .. })), "{full:?}");
+        assert!(matches!(full, AppendError::Storage(LogError::Io { action: "create", .. })), "{full:?}");
         assert_eq!(existing(dir.path()), [1; 3], "{failing}");
         append(&log, &batch(1, 10));
         append(&log, &batch(1, 10));
