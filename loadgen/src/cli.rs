@@ -3,12 +3,17 @@
 //! Each value is parsed into its own type here, so that a bad one is refused in one sentence with exit code 2.
 //! [`crate::plan`] then holds the values against each other.
 
+mod compare;
+
 use std::num::{NonZeroI32, NonZeroU16};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::ArgPredicate;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use compare::{COMPARE_ABOUT, COMPARE_AFTER, without_run_options};
+pub use compare::{CompareArgs, RunOptions, Tolerance};
 
 use crate::plan::Assertion;
 use crate::target::TargetSpec;
@@ -31,6 +36,10 @@ pub enum Command {
     /// Send at a fixed rate, read everything back, verify it, and report.
     #[command(long_about = RUN_ABOUT, after_long_help = RUN_AFTER, args_override_self = true)]
     Run(Box<RunArgs>),
+    /// Run two targets, or two settings, in interleaved pairs, and say what differs, with intervals.
+    #[command(long_about = COMPARE_ABOUT, after_long_help = COMPARE_AFTER, args_override_self = true,
+        mut_args = without_run_options)]
+    Compare(Box<CompareArgs>),
     /// The broker that `--target embedded` runs as a process of its own.
     #[command(hide = true, disable_help_flag = true)]
     EmbeddedBroker(EmbeddedBrokerArgs),
@@ -40,7 +49,8 @@ pub enum Command {
 }
 
 const AFTER_HELP: &str = "\
-Start with `loadgen run`: it needs no cluster and no other argument.
+Start with `loadgen run`: it needs no cluster and no other argument. `loadgen compare` says what differs between two brokers \
+or two settings.
 `loadgen run --help` explains every option, the output and the exit codes.";
 
 const RUN_ABOUT: &str = "\
@@ -376,6 +386,14 @@ mod tests {
             let documented = RUN_AFTER.contains(&format!("{}  {}", exit.code(), exit.name()))
                 || RUN_AFTER.contains(&format!("{} {}", exit.code(), exit.name()));
             assert!(documented, "{} {}", exit.code(), exit.name());
+        }
+    }
+
+    #[test]
+    fn every_code_that_a_comparison_ends_with_is_in_its_help() {
+        let not_of_it = [Exit::AssertionMissed];
+        for exit in Exit::ALL.into_iter().filter(|exit| !not_of_it.contains(exit)) {
+            assert!(COMPARE_AFTER.contains(&format!("\n  {}  {}", exit.code(), exit.name())), "{}", exit.name());
         }
     }
 

@@ -20,6 +20,16 @@ fn main() -> ExitCode {
                 }
             }
         }
+        Command::Compare(args) => {
+            log_to_standard_error();
+            match command::compare::compare(&args, std::env::args().collect()) {
+                Ok(exit) => ExitCode::from(exit.code()),
+                Err(error) => {
+                    eprintln!("loadgen: {error}");
+                    ExitCode::from(error.exit().code())
+                }
+            }
+        }
         // It has a log of its own.
         Command::EmbeddedBroker(args) => target::embedded::run(&args.arguments),
         Command::Supervise(args) => target::supervise::run(&args.command, args.remove_dir),

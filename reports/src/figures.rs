@@ -70,6 +70,32 @@ pub fn number(value: f64) -> String {
     if value >= 999.5 && value.is_finite() { count(value.round() as u64) } else { significant(value) }
 }
 
+/// A ratio: three significant digits, and one more where it is close to one.
+pub fn ratio(value: f64) -> String {
+    match value {
+        v if !v.is_finite() => "–".to_owned(),
+        v if (0.9..1.1).contains(&v) => format!("{v:.3}"),
+        v if v >= 99.5 => count(v.round() as u64),
+        v if v >= 9.95 => format!("{v:.1}"),
+        v if v >= 0.095 => format!("{v:.2}"),
+        v => {
+            let decimals = (1.0 - v.max(1e-9).log10().floor()) as usize;
+            format!("{v:.decimals$}")
+        }
+    }
+}
+
+/// A share in percent, two significant digits: `0.073` → `7.3 %`.
+pub fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let decimals = match percent.abs() {
+        p if p >= 9.95 => 0,
+        p if p >= 0.995 => 1,
+        _ => 2,
+    };
+    format!("{} %", trimmed(format!("{percent:.decimals$}")))
+}
+
 /// An axis label: `100000` → `100k`.
 pub fn compact(value: f64) -> String {
     let (value, unit) = match value.abs() {
@@ -152,6 +178,13 @@ mod tests {
         assert_eq!(compact(150_000.0), "150k");
         assert_eq!(number(99_998.4), "99,998");
         assert_eq!(counted(1, "group"), "1 group");
+    }
+
+    #[test]
+    fn ratios_and_shares_carry_the_digits_that_matter() {
+        let ratios = [0.01234, 0.42, 0.9876, 1.0, 1.0512, 2.314, 12.34, 1234.5].map(ratio);
+        assert_eq!(ratios, ["0.012", "0.42", "0.988", "1.000", "1.051", "2.31", "12.3", "1,235"]);
+        assert_eq!([0.05, 0.0731, 0.123, 0.0004, 1.0].map(percent), ["5 %", "7.3 %", "12 %", "0.04 %", "100 %"]);
     }
 
     #[test]

@@ -76,6 +76,11 @@ pub fn is_invalid(run: &RunResult) -> bool {
     !run.verdict.invalid.is_empty()
 }
 
+/// Whether what was due while the window was open went through while it was.
+pub fn is_rate_held(run: &RunResult) -> bool {
+    rate_not_held(run).is_none()
+}
+
 /// `partition 3, offsets 120–124, group audit`: where an anomaly's example lies.
 pub fn place(example: &AnomalyExample) -> String {
     let mut place = format!("partition {}", example.partition);

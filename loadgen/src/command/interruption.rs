@@ -9,11 +9,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::exit::Exit;
 use crate::run::Control;
 
-/// Listens on a thread of its own until the process ends.
+/// Listens on a thread of its own until the process ends; `saying` is what becomes of the command at the first sign.
 ///
 /// # Errors
 /// What the system says when a handler cannot be installed.
-pub(super) fn watch(control: Arc<Control>) -> std::io::Result<()> {
+pub(super) fn watch(control: Arc<Control>, saying: &'static str) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut interrupt, mut terminate, mut hangup) = {
         let _entered = runtime.enter();
@@ -35,10 +35,7 @@ pub(super) fn watch(control: Arc<Control>) -> std::io::Result<()> {
                 }
                 control.interrupt();
                 // After a hangup nobody may be there to read it.
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "\nending: what was sent is drained and verified; once more leaves at once"
-                );
+                let _ = writeln!(std::io::stderr(), "\nending: {saying}; once more leaves at once");
             }
         });
     })?;

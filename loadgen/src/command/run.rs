@@ -88,7 +88,8 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     RdKafka::new("", &plan.topic.name, &properties).check().map_err(CommandError::Settings)?;
     make_directory(&plan.out)?;
     let control = Arc::new(Control::default());
-    interruption::watch(Arc::clone(&control)).map_err(CommandError::Signals)?;
+    let saying = "what was sent is drained and verified";
+    interruption::watch(Arc::clone(&control), saying).map_err(CommandError::Signals)?;
 
     let mut target = Target::start(&plan.target, plan.bootstrap_servers.as_deref(), plan.target_pid)?;
     let driver = RdKafka::new(&target.bootstrap_servers, &plan.topic.name, &properties);

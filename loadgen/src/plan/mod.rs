@@ -283,7 +283,7 @@ fn bound(args: &RunArgs) -> Result<Bound, PlanError> {
 }
 
 /// `loadgen-results/20260131T235959Z`, in UTC.
-fn default_out() -> PathBuf {
+pub(crate) fn default_out() -> PathBuf {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     PathBuf::from("loadgen-results").join(time_compact(since_epoch.as_millis() as i64))
 }

@@ -141,7 +141,7 @@ impl Target {
             }
             TargetSpec::Exec(command) => {
                 target.kind = "command";
-                let mut supervised = supervise::command(&own_path()?, None, &["sh", "-c", command]);
+                let mut supervised = supervise::command(&own_path()?, None, ["sh", "-c", command]);
                 let mut child = Child::spawn(&mut supervised, "the target's command", Stop::Lifeline)?;
                 if bootstrap_servers.is_none() {
                     target.bootstrap_servers = child.address(ADDRESS_WITHIN)?;

@@ -3,7 +3,7 @@
 //! It runs as the hidden command `supervise`, between the generator and the command. The end of its standard input is the
 //! sign; then the group gets SIGTERM, after a while SIGKILL, and the directory that was to be removed goes.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,11 @@ enum Event {
 }
 
 /// The command line that supervises `command` by the program at `own_path`.
-pub(super) fn command(own_path: &Path, remove_dir: Option<&Path>, command: &[&str]) -> Command {
+pub(crate) fn command(
+    own_path: &Path,
+    remove_dir: Option<&Path>,
+    command: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Command {
     let mut supervised = Command::new(own_path);
     supervised.arg("supervise");
     if let Some(directory) = remove_dir {

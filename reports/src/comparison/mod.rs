@@ -5,11 +5,13 @@
 //! [`crate::schema`] hold here too: units stand last in a name or beside a figure, what is unknown is `null`, a reader
 //! ignores what it does not know, and a new minor version only adds.
 //!
-//! The records compute nothing; [`judge()`] fills in what follows from the runs.
+//! [`judge()`] fills in what follows from the runs.
 
 mod judge;
+mod merge;
 mod metric;
 mod settings;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,6 +19,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use judge::{is_settled, judge};
+pub use merge::merged;
 pub use metric::{METRICS, Metric, figures};
 pub use settings::settings;
 

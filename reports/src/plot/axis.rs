@@ -15,6 +15,10 @@ pub enum Unit {
     LogLatency,
     /// Share of messages; the coordinate is the number of nines, −log₁₀(1 − q).
     Nines,
+    /// A ratio; the coordinate is its natural logarithm.
+    LogRatio,
+    /// Things with names, one below the other; see [`Axis::of_names`].
+    Named,
     /// Whole numbers that name things (partitions); a tick stands in the middle of `n .. n + 1`.
     Ordinal,
 }
@@ -22,6 +26,8 @@ pub enum Unit {
 /// One axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
+    /// Labels of named things, the topmost first.
+    names: Vec<String>,
     /// What it measures.
     pub unit: Unit,
     /// Where it begins, in its coordinate.
@@ -34,12 +40,12 @@ impl Axis {
     /// From zero to a little above the largest value.
     pub fn from_zero(unit: Unit, largest: f64) -> Self {
         let to = if largest.is_finite() && largest > 0.0 { largest * 1.06 } else { 1.0 };
-        Self { unit, from: 0.0, to }
+        Self { names: Vec::new(), unit, from: 0.0, to }
     }
 
     /// Exactly `from .. to`, widened where that is nothing.
     pub fn exactly(unit: Unit, from: f64, to: f64) -> Self {
-        Self { unit, from, to: if to > from { to } else { from + 1.0 } }
+        Self { names: Vec::new(), unit, from, to: if to > from { to } else { from + 1.0 } }
     }
 
     /// A latency axis that holds all the given latencies, in nanoseconds, and at least a decade.
@@ -53,7 +59,20 @@ impl Axis {
             (low, high) = (6.0, 7.0);
         }
         let missing = (1.0 - (high - low)).max(0.1) / 2.0;
-        Self { unit: Unit::LogLatency, from: low - missing, to: high + missing }
+        Self { names: Vec::new(), unit: Unit::LogLatency, from: low - missing, to: high + missing }
+    }
+
+    /// One row for each name, the first on top: the row of the i-th of n is `n - 1 - i .. n - i`.
+    pub fn of_names(names: Vec<String>) -> Self {
+        Self { to: (names.len() as f64).max(1.0), names, unit: Unit::Named, from: 0.0 }
+    }
+
+    /// A ratio axis that holds one and all the given ratios, and at least a tenth on both sides of one.
+    pub fn ratio(ratios: impl IntoIterator<Item = f64>) -> Self {
+        let known = ratios.into_iter().filter(|ratio| *ratio > 0.0 && ratio.is_finite()).map(f64::ln);
+        let (low, high) = known.fold((-0.1f64, 0.1f64), |(low, high), log| (low.min(log), high.max(log)));
+        let beside = (high - low) * 0.04;
+        Self { names: Vec::new(), unit: Unit::LogRatio, from: low - beside, to: high + beside }
     }
 
     /// At most about `wanted` ticks: coordinate and label.
@@ -69,6 +88,11 @@ impl Axis {
             Unit::Seconds => self.stepped(seconds_step((self.to - self.from) / wanted as f64), clock),
             Unit::LogLatency => self.latency_ticks(wanted),
             Unit::Nines => nines_ticks(self.to, wanted),
+            Unit::LogRatio => ratio_ticks(self.from, self.to, wanted),
+            Unit::Named => {
+                let rows = self.names.iter().enumerate();
+                rows.map(|(i, name)| (self.names.len() as f64 - i as f64 - 0.5, name.clone())).collect()
+            }
             Unit::Ordinal => {
                 let step = decimal_step((self.to - self.from) / wanted as f64).max(1.0);
                 let mut ticks = self.stepped(step, figures::compact);
@@ -137,6 +161,34 @@ fn nines_ticks(to: f64, wanted: usize) -> Vec<(f64, String)> {
     ticks
 }
 
+/// Ratios a person would choose, one always among them: from whole decades to hundredths, as fine as there is room for.
+fn ratio_ticks(from: f64, to: f64, wanted: usize) -> Vec<(f64, String)> {
+    let in_range = |ratio: &f64| (from..=to).contains(&ratio.ln());
+    let decades = |factors: &[f64]| -> Vec<f64> {
+        let powers = (from / std::f64::consts::LN_10).floor() as i32..=(to / std::f64::consts::LN_10).ceil() as i32;
+        let all = powers.flat_map(|power| factors.iter().map(move |factor| factor * 10f64.powi(power)));
+        all.filter(in_range).collect()
+    };
+    let steps = |step: f64| -> Vec<f64> {
+        let (first, last) = ((from.exp() / step).ceil(), (to.exp() / step).floor());
+        let count = (last - first).clamp(-1.0, 1e3) as i64;
+        (0..=count).map(|i| (first + i as f64) * step).filter(in_range).collect()
+    };
+    let finer = [
+        decades(&[1.0]),
+        decades(&[1.0, 3.0]),
+        decades(&[1.0, 2.0, 5.0]),
+        decades(&[1.0, 1.5, 2.0, 3.0, 5.0, 7.0]),
+        steps(0.2),
+        steps(0.1),
+        steps(0.05),
+        steps(0.02),
+    ];
+    let ticks =
+        finer.into_iter().filter(|ticks| ticks.len() <= wanted).max_by_key(Vec::len).unwrap_or_else(|| vec![1.0]);
+    ticks.into_iter().map(|ratio| (ratio.ln(), format!("{}×", figures::number(ratio)))).collect()
+}
+
 /// The smallest of 1, 2, 5 × 10ⁿ that is no less.
 fn decimal_step(at_least: f64) -> f64 {
     if !(at_least.is_finite() && at_least > 0.0) {
@@ -188,6 +240,10 @@ mod tests {
             ["0 %", "50 %", "90 %", "99 %", "99.9 %", "99.99 %"]
         );
         assert_eq!(labels(&Axis::latency([0.9e6, 3e9]), 6), ["1 ms", "10 ms", "100 ms", "1 s"]);
+        assert_eq!(labels(&Axis::ratio([0.31, 4.2]), 6), ["0.5×", "1×", "2×"]);
+        assert_eq!(labels(&Axis::ratio([1.02]), 6), ["0.9×", "0.95×", "1×", "1.05×", "1.1×"]);
+        assert_eq!(labels(&Axis::ratio([0.01]), 6), ["0.01×", "0.03×", "0.1×", "0.3×", "1×"]);
+        assert_eq!(labels(&Axis::of_names(vec!["a".into(), "b".into()]), 1), ["a", "b"]);
     }
 
     #[test]

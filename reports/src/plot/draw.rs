@@ -64,6 +64,17 @@ pub enum Mark {
         /// Its colour, drawn faint.
         ink: Ink,
     },
+    /// A filled circle.
+    Dot {
+        /// Its middle.
+        at: (f64, f64),
+        /// Its colour.
+        ink: Ink,
+        /// 0 to 1.
+        opacity: f64,
+        /// In CSS pixels.
+        radius_px: f64,
+    },
     /// A filled rectangle.
     Cell {
         /// Left and right.
@@ -177,6 +188,10 @@ impl Panel {
             }
             Mark::Area { points, ink } => {
                 chart.draw_series(AreaSeries::new(points.iter().copied(), self.y.from, ink.rgb().mix(0.14)))?;
+            }
+            Mark::Dot { at, ink, opacity, radius_px } => {
+                let radius = (radius_px * f64::from(FINENESS)).round() as u32;
+                chart.draw_series([Circle::new(*at, radius, ink.rgb().mix(*opacity).filled())])?;
             }
             Mark::Cell { x, y, ink, opacity } => {
                 let cell = Rectangle::new([(x.0, y.1), (x.1, y.0)], ink.rgb().mix(*opacity).filled());

@@ -21,13 +21,23 @@ pub enum Ink {
     Worst,
     /// Density.
     Heat,
+    /// One arm of a comparison.
+    ArmA,
+    /// The other.
+    ArmB,
+    /// A verdict: better.
+    Better,
+    /// A verdict: worse.
+    Worse,
+    /// No verdict.
+    Open,
 }
 
 const GROUPS: usize = 4;
 
 impl Ink {
     /// Every ink there is.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Label,
         Self::Grid,
         Self::Due,
@@ -39,6 +49,11 @@ impl Ink {
         Self::Group(1),
         Self::Group(2),
         Self::Group(3),
+        Self::ArmA,
+        Self::ArmB,
+        Self::Better,
+        Self::Worse,
+        Self::Open,
     ];
 
     /// Its CSS variable.
@@ -51,6 +66,11 @@ impl Ink {
             Self::Acked => "--plot-acked",
             Self::Worst => "--plot-worst",
             Self::Heat => "--plot-heat",
+            Self::ArmA => "--plot-arm-a",
+            Self::ArmB => "--plot-arm-b",
+            Self::Better => "--good",
+            Self::Worse => "--bad",
+            Self::Open => "--caution",
             Self::Group(n) => match n % GROUPS {
                 0 => "--plot-group-1",
                 1 => "--plot-group-2",

@@ -66,7 +66,7 @@ fn percentile_sentence(ack: &Distribution, consumed: &Distribution) -> Option<St
 }
 
 /// The curve as far as it is exact; where unfinished messages make it a bound, it ends.
-fn curve(distribution: &Distribution) -> Vec<(f64, f64)> {
+pub(super) fn curve(distribution: &Distribution) -> Vec<(f64, f64)> {
     let to = last_nine(distribution.len());
     let mut points: Vec<(f64, f64)> = Vec::new();
     for (share, ns) in distribution.cumulative() {
@@ -82,7 +82,7 @@ fn curve(distribution: &Distribution) -> Vec<(f64, f64)> {
 }
 
 /// The nines that so many messages can tell: the last one is the maximum.
-fn last_nine(messages: u64) -> f64 {
+pub(super) fn last_nine(messages: u64) -> f64 {
     (messages.max(1) as f64).log10()
 }
 

@@ -1,4 +1,4 @@
-//! Plots of one run, as data first ([`Plot`]: title, sentence, marks on axes) and as SVG last ([`Panel::svg`]).
+//! Plots of one run or of a comparison, as data first ([`Plot`]: title, sentence, marks on axes) and as SVG last ([`Panel::svg`]).
 //!
 //! A plot is drawn by plotters' SVG backend at a size of the reader's choice, wide for a screen and narrow for a phone,
 //! so that its text is legible on both. Text is laid out by the browser; nothing here knows a font. Colours are
@@ -7,6 +7,7 @@
 
 mod axis;
 mod columns;
+mod comparison;
 mod draw;
 mod ink;
 mod latency;
@@ -14,6 +15,7 @@ mod load;
 mod process;
 
 pub use axis::{Axis, Unit};
+pub use comparison::comparison_plots;
 pub use draw::{Mark, Panel, Size, Stroke};
 pub use ink::Ink;
 

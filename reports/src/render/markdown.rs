@@ -1,10 +1,14 @@
 //! A short summary in GitHub-flavoured Markdown, for the summary of a CI run.
 
+mod comparison;
+
 use std::fmt::Write;
+
+pub use comparison::markdown as comparison_markdown;
 
 use super::{QUANTILES, anomaly_in_words, client_in_words, latency_rows, load_in_words};
 use crate::figures::{bytes, bytes_f64, count, duration_us, number, share};
-use crate::judgement::{Tone, findings, is_invalid, place};
+use crate::judgement::{Finding, Tone, findings, is_invalid, place};
 use crate::schema::RunResult;
 use crate::statistics::per_second;
 
@@ -14,14 +18,7 @@ const EXAMPLES_SHOWN: usize = 3;
 /// The summary of a run.
 pub fn markdown(run: &RunResult) -> String {
     let mut text = String::new();
-    for finding in findings(run) {
-        let mark = match finding.tone {
-            Tone::Good => "✅",
-            Tone::Caution => "⚠️",
-            Tone::Bad => "❌",
-        };
-        paragraph(&mut text, &format!("{mark} **{}** {}", finding.word, escaped(&finding.sentence)));
-    }
+    opening(&mut text, &findings(run));
     for anomaly in &run.verdict.anomalies {
         line(&mut text, &format!("- **{}**: {}", escaped(&anomaly_in_words(anomaly)), escaped(&anomaly.meaning)));
         for example in anomaly.examples.iter().take(EXAMPLES_SHOWN) {
@@ -35,6 +32,18 @@ pub fn markdown(run: &RunResult) -> String {
     latencies(&mut text, run);
     figures(&mut text, run);
     text
+}
+
+/// The findings, each a paragraph.
+fn opening(text: &mut String, findings: &[Finding]) {
+    for finding in findings {
+        let mark = match finding.tone {
+            Tone::Good => "✅",
+            Tone::Caution => "⚠️",
+            Tone::Bad => "❌",
+        };
+        paragraph(text, &format!("{mark} **{}** {}", finding.word, escaped(&finding.sentence)));
+    }
 }
 
 fn latencies(text: &mut String, run: &RunResult) {

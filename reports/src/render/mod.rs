@@ -1,6 +1,7 @@
 //! Renderings of one run. Each is a text made from the [`RunResult`] alone, and opens with its
 //! [findings](crate::judgement::findings); figures of an invalid run never stand without that word.
 
+pub mod comparison;
 mod html;
 mod markdown;
 mod terminal;

@@ -2,14 +2,18 @@
 //!
 //! Text from outside loses its control characters, so that no name can move the cursor.
 
+mod comparison;
+
 use std::io::IsTerminal;
+
+pub use comparison::terminal as comparison_terminal;
 
 use super::{
     GROUPS_APART, QUANTILES, anomaly_in_words, broker_in_words, client_in_words, latency_rows, load_in_words,
     messages_in_words,
 };
 use crate::figures::{bytes, bytes_f64, count, duration_ns, duration_us, number, share};
-use crate::judgement::{Tone, findings, is_invalid, place};
+use crate::judgement::{Finding, Tone, findings, is_invalid, place};
 use crate::schema::{ProcessUse, RunResult};
 use crate::statistics::{Distribution, omission_gap, per_second};
 
@@ -52,7 +56,7 @@ impl Colour {
 /// The summary of a run, each line ended.
 pub fn terminal(run: &RunResult, colour: Colour) -> String {
     let mut screen = Screen { lines: Vec::new(), colour, invalid: is_invalid(run) };
-    verdict(&mut screen, run);
+    screen.findings(&findings(run));
     anomalies(&mut screen, run);
     screen.blank();
     asked(&mut screen, run);
@@ -89,28 +93,29 @@ impl Screen {
         if self.invalid { COLUMNS - "INVALID  ".len() } else { COLUMNS }
     }
 
+    /// The verdict, each finding under its word.
+    fn findings(&mut self, findings: &[Finding]) {
+        for finding in findings {
+            let code = match finding.tone {
+                Tone::Good => "1;32",
+                Tone::Caution => "1;33",
+                Tone::Bad => "1;31",
+            };
+            let indent = finding.word.chars().count() + 2;
+            let parts = wrapped(&finding.sentence, COLUMNS - indent);
+            for (i, part) in parts.into_iter().enumerate() {
+                let before = if i == 0 { self.colour.paint(code, finding.word) + "  " } else { " ".repeat(indent) };
+                self.lines.push(format!("{before}{part}"));
+            }
+        }
+    }
+
     /// A label and its text, wrapped under itself.
     fn row(&mut self, label: &str, text: &str) {
         let label = self.colour.paint("2", &format!("{label:<LABEL_COLUMNS$}"));
         for (i, part) in wrapped(text, self.room() - LABEL_COLUMNS).into_iter().enumerate() {
             let before = if i == 0 { label.clone() } else { " ".repeat(LABEL_COLUMNS) };
             self.line(&format!("{before}{part}"));
-        }
-    }
-}
-
-fn verdict(screen: &mut Screen, run: &RunResult) {
-    for finding in findings(run) {
-        let code = match finding.tone {
-            Tone::Good => "1;32",
-            Tone::Caution => "1;33",
-            Tone::Bad => "1;31",
-        };
-        let indent = finding.word.chars().count() + 2;
-        let parts = wrapped(&finding.sentence, COLUMNS - indent);
-        for (i, part) in parts.into_iter().enumerate() {
-            let before = if i == 0 { screen.colour.paint(code, finding.word) + "  " } else { " ".repeat(indent) };
-            screen.lines.push(format!("{before}{part}"));
         }
     }
 }

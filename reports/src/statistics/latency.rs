@@ -43,6 +43,11 @@ impl Distribution {
         latencies.into_iter().map(Self::of).fold(Self { finished: None, censored: None }, Self::plus)
     }
 
+    /// The histogram of the finished, and `(least latency, messages)` of the unfinished.
+    pub fn into_parts(self) -> (Option<Histogram<u64>>, Option<(u64, u64)>) {
+        (self.finished, self.censored)
+    }
+
     fn plus(mut self, other: Self) -> Self {
         self.finished = match (self.finished, other.finished) {
             (Some(mut ours), Some(theirs)) => {

@@ -3,14 +3,17 @@
 //! Everything from outside passes [`Text`], and the page's own policy (`default-src 'none'`) loads nothing and runs
 //! nothing, should that ever fail. The theme is chosen by radio buttons and CSS alone.
 
+mod comparison;
 mod sections;
 
 use std::fmt::{self, Display, Write};
 
 use crate::figures::time_utc;
-use crate::judgement::{Tone, findings, is_invalid};
+use crate::judgement::{Finding, Tone, findings, is_invalid};
 use crate::plot::{Plot, Size, plots};
 use crate::schema::RunResult;
+
+pub use comparison::html as comparison_html;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -18,7 +21,7 @@ const STYLE: &str = include_str!("page.css");
 pub fn html(run: &RunResult) -> String {
     let mut page = Page { html: String::with_capacity(256 * 1024), invalid: is_invalid(run) };
     page.head(run);
-    page.banner(run);
+    page.banner(&findings(run));
     page.anomalies(run);
     page.key_figures(run);
     page.latencies(run);
@@ -75,20 +78,25 @@ impl Page {
         let first = findings(run).first().map_or("", |finding| finding.word);
         let broker = &run.manifest.broker.kind;
         let title = format!("{first} · {} messages/s · {broker}", crate::figures::number(run.plan.rate_per_second));
+        let heading = format!("Load on {}", if broker.is_empty() { "a broker" } else { broker });
+        let below = format!("topic <code>{}</code>, {}", Text(&run.plan.topic), time_utc(run.times.started_unix_ms));
+        self.opening(&title, &heading, format_args!("{below}"));
+    }
+
+    /// Everything up to the first section; `below` the heading stands HTML.
+    fn opening(&mut self, title: &str, heading: &str, below: fmt::Arguments<'_>) {
         self.put(format_args!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
              <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n\
              <body>\n",
-            Text(&title)
+            Text(title)
         ));
         self.put(format_args!(
-            "<header>\n<div><h1>Load on {}</h1>\n<p class=\"quiet\">topic <code>{}</code>, {}</p></div>\n\
+            "<header>\n<div><h1>{}</h1>\n<p class=\"quiet\">{below}</p></div>\n\
              <fieldset class=\"theme\"><legend class=\"unseen\">Theme</legend>\n",
-            Text(if broker.is_empty() { "a broker" } else { broker }),
-            Text(&run.plan.topic),
-            time_utc(run.times.started_unix_ms)
+            Text(heading)
         ));
         for (theme, checked) in [("auto", " checked"), ("light", ""), ("dark", "")] {
             self.put(format_args!(
@@ -98,9 +106,9 @@ impl Page {
         self.put(format_args!("</fieldset>\n</header>\n<main>\n"));
     }
 
-    fn banner(&mut self, run: &RunResult) {
+    fn banner(&mut self, findings: &[Finding]) {
         self.put(format_args!("<section class=\"findings\" aria-label=\"Verdict\">\n"));
-        for finding in findings(run) {
+        for finding in findings {
             let tone = match finding.tone {
                 Tone::Good => "good",
                 Tone::Caution => "caution",

@@ -331,25 +331,32 @@ impl Page {
         self.put(format_args!("</section>\n"));
     }
 
-    pub(super) fn again(&mut self, run: &RunResult) {
-        let mut command: Vec<String> = run.plan.command.iter().map(|argument| quoted(argument)).collect();
-        if !run.plan.command.iter().any(|argument| argument == "--seed" || argument.starts_with("--seed=")) {
-            command.push(format!("--seed {}", run.plan.seed));
+    /// Opens the section that says how to repeat it.
+    pub(super) fn command(&mut self, command: &[String], seed: u64) {
+        let mut words: Vec<String> = command.iter().map(|argument| quoted(argument)).collect();
+        if !command.iter().any(|argument| argument == "--seed" || argument.starts_with("--seed=")) {
+            words.push(format!("--seed {seed}"));
         }
         self.put(format_args!(
-            "<section id=\"again\">\n<h2>Run it again</h2>\n<pre tabindex=\"0\"><code>{}</code></pre>\n\
-             <p>The same figures for machines, encoded histograms included, are in <a href=\"result.json\"><code>result.json</code>\
+            "<section id=\"again\">\n<h2>Run it again</h2>\n<pre tabindex=\"0\"><code>{}</code></pre>\n",
+            Text(&words.join(" "))
+        ));
+    }
+
+    pub(super) fn again(&mut self, run: &RunResult) {
+        self.command(&run.plan.command, run.plan.seed);
+        self.put(format_args!(
+            "<p>The same figures for machines, encoded histograms included, are in <a href=\"result.json\"><code>result.json</code>\
              </a> beside this page (schema {}):</p>\n\
              <pre tabindex=\"0\"><code>jq .latencies.intended_to_ack.p99_ns result.json</code></pre>\n\
              <p class=\"quiet\">Exit status {}: {}.</p>\n</section>\n",
-            Text(&command.join(" ")),
             Text(&run.schema_version),
             run.exit.code,
             Text(&run.exit.name)
         ));
     }
 
-    fn definitions<'a>(&mut self, rows: impl Iterator<Item = (&'a str, &'a str)>) {
+    pub(super) fn definitions<'a>(&mut self, rows: impl Iterator<Item = (&'a str, &'a str)>) {
         self.put(format_args!("<dl class=\"rows\">\n"));
         for (name, text) in rows.filter(|(_, text)| !text.trim().is_empty()) {
             self.put(format_args!("<div><dt>{}</dt><dd>{}</dd></div>\n", Text(name), Text(text)));

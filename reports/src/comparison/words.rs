@@ -1,0 +1,170 @@
+//! What a comparison says, in words: the findings every rendering opens with, and the sentences they share.
+
+use super::{Compared, Comparison, Estimate, Series, Verdict};
+use crate::figures::{bytes_f64, counted, duration_ns, number, percent, ratio};
+use crate::judgement::{Finding, Tone};
+use crate::schema::Ending;
+use crate::statistics::signed_rank::least_pairs;
+
+/// The exit code of a run with anomalies.
+const ANOMALIES: i32 = 1;
+
+impl Comparison {
+    /// What there is to know before any figure; never empty, and with the verdict unless the comparison failed.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut found = |tone, word, sentence| findings.push(Finding { tone, word, sentence });
+        if let Ending::Failed { error } = &self.ending {
+            let anomalies = self.runs.iter().any(|run| run.exit.code == ANOMALIES);
+            found(Tone::Bad, if anomalies { "ANOMALIES" } else { "FAILED" }, error.clone());
+        }
+        if !self.metrics.is_empty() {
+            let tone = match self.verdict {
+                Verdict::Worse => Tone::Bad,
+                Verdict::Inconclusive => Tone::Caution,
+                Verdict::Equal | Verdict::Better => Tone::Good,
+            };
+            found(tone, self.word(), self.verdict_sentence());
+        }
+        let valid = self.valid_pairs(Series::Ab).count();
+        if let Some(sentence) = self.too_few(valid) {
+            found(Tone::Caution, "TOO FEW PAIRS", sentence);
+        }
+        if let Some(sentence) = self.excluded(valid) {
+            found(if valid == 0 { Tone::Bad } else { Tone::Caution }, "INVALID RUNS", sentence);
+        }
+        for (name, arm) in [("A", &self.a), ("B", &self.b)] {
+            if arm.rate_not_held > 0 {
+                let sentence = format!(
+                    "{name} did not hold the rate in {} of {}: latencies there are those of a growing backlog.",
+                    arm.rate_not_held,
+                    counted(valid as u64, "run")
+                );
+                found(Tone::Caution, "RATE NOT HELD", sentence);
+            }
+        }
+        if self.ending == Ending::Interrupted {
+            let sentence = format!(
+                "Ended by hand after {}. Where what it had shown by then was the reason, the confidence is less than stated.",
+                counted(self.attempted(), "pair")
+            );
+            found(Tone::Caution, "CUT SHORT", sentence);
+        }
+        findings
+    }
+
+    /// `B IS BETTER`, …
+    fn word(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Worse => "B IS WORSE",
+            Verdict::Better => "B IS BETTER",
+            verdict => verdict.word(),
+        }
+    }
+
+    /// Pairs of A and B that were begun and not dropped.
+    pub fn attempted(&self) -> u64 {
+        let pairs = self.runs.iter().filter(|run| run.series == Series::Ab).map(|run| run.pair);
+        pairs.collect::<std::collections::BTreeSet<_>>().len() as u64
+    }
+
+    /// The primary metrics by their verdict: `Worse: … Better: …`.
+    fn verdict_sentence(&self) -> String {
+        let of = |verdict| self.primary().filter(move |metric| metric.verdict == Some(verdict));
+        let mut parts = Vec::new();
+        for (verdict, opening) in
+            [(Verdict::Worse, "Worse"), (Verdict::Better, "Better"), (Verdict::Inconclusive, "Not told apart")]
+        {
+            let said: Vec<String> = of(verdict).map(in_words).collect();
+            if !said.is_empty() {
+                parts.push(format!("{opening}: {}.", said.join("; ")));
+            }
+        }
+        let equal: Vec<&str> = of(Verdict::Equal).map(|metric| metric.label.as_str()).collect();
+        if !equal.is_empty() {
+            parts.push(format!("No difference beyond the tolerance: {}.", equal.join("; ")));
+        }
+        parts.join(" ")
+    }
+
+    fn too_few(&self, valid: usize) -> Option<String> {
+        let primary = self.primary().count().max(1) as f64;
+        let most = self.design.looks.iter().map(|look| look.alpha).fold(0.0, f64::max);
+        let least = least_pairs(most / primary);
+        (valid > 0 && self.metrics.iter().any(|metric| metric.estimate.is_none_or(|e| e.low.is_none()))).then(|| {
+            format!(
+                "{} can bound no ratio at this confidence, whatever they show; {least} is the least that may.",
+                counted(valid as u64, "valid pair")
+            )
+        })
+    }
+
+    fn excluded(&self, valid: usize) -> Option<String> {
+        let invalid: Vec<_> = self.runs.iter().filter(|run| !run.invalid.is_empty()).collect();
+        let first = invalid.first()?;
+        Some(format!(
+            "{} of {} count for nothing, as {} INVALID, the first because: {}",
+            self.attempted().saturating_sub(valid as u64),
+            counted(self.attempted(), "pair"),
+            if invalid.len() == 1 { "a run was".to_owned() } else { format!("{} runs were", invalid.len()) },
+            first.invalid.first().map_or("", String::as_str)
+        ))
+    }
+
+    /// `12 of 16 pairs, ended early as everything was clear at look 1 of 2; 1 excluded`.
+    pub fn pairs_in_words(&self) -> String {
+        let (attempted, valid) = (self.attempted(), self.valid_pairs(Series::Ab).count() as u64);
+        let mut text = format!("{valid} of at most {}", counted(self.design.pairs.into(), "pair"));
+        let last = self.design.looks.iter().rposition(|look| look.taken);
+        if let (Some(last), true) = (last, self.ending == Ending::Completed && attempted < self.design.pairs.into()) {
+            text += &format!("; all was clear at look {} of {}", last + 1, self.design.looks.len());
+        }
+        if attempted > valid {
+            text += &format!("; {} excluded", attempted - valid);
+        }
+        text
+    }
+}
+
+impl Compared {
+    /// A figure in the metric's unit.
+    pub fn figure(&self, value: f64) -> String {
+        match self.unit.as_str() {
+            "ns" => duration_ns(value.round() as u64),
+            "us" => duration_ns((value * 1e3).round() as u64),
+            "bytes" => bytes_f64(value),
+            "per_second" => format!("{}/s", number(value)),
+            _ => number(value),
+        }
+    }
+
+    /// A's and B's middle run, in the metric's unit.
+    pub fn medians(&self) -> [String; 2] {
+        [self.a_median, self.b_median].map(|value| value.map_or("–".to_owned(), |value| self.figure(value)))
+    }
+
+    /// `±7.3 %`, or a dash.
+    pub fn noise_in_words(&self) -> String {
+        self.noise.map_or("–".to_owned(), |noise| format!("±{}", percent(noise)))
+    }
+}
+
+impl Estimate {
+    /// `1.02 to 1.18`, or that nothing bounds it.
+    pub fn interval_in_words(&self) -> String {
+        match (self.low, self.high) {
+            (Some(low), Some(high)) => format!("{} to {}", ratio(low), ratio(high)),
+            _ => "unbounded".to_owned(),
+        }
+    }
+}
+
+/// `intended → ack, p99 × 3.29 (2.91 to 3.71)`.
+fn in_words(metric: &Compared) -> String {
+    match &metric.estimate {
+        Some(estimate) => {
+            format!("{} × {} ({})", metric.label, ratio(estimate.ratio), estimate.interval_in_words())
+        }
+        None => metric.label.clone(),
+    }
+}
