@@ -1,6 +1,6 @@
 //! What a run is worth, in words: the findings every rendering opens with, worst first.
 
-use crate::figures::{count, counted, share};
+use crate::figures::{count, counted, duration_ms, number, share};
 use crate::schema::{Anomaly, AnomalyExample, Ending, GroupTotals, Latency, RunResult};
 
 /// How a finding is to be taken.
@@ -38,17 +38,15 @@ pub fn findings(run: &RunResult) -> Vec<Finding> {
     if let Some(sentence) = failing_anomalies(run) {
         found(Tone::Bad, "ANOMALIES", sentence);
     }
-    for reason in &run.verdict.invalid {
-        found(Tone::Bad, "INVALID", reason.clone());
+    let reasons = reasons_against(run);
+    let invalid = !reasons.is_empty();
+    for reason in reasons {
+        found(Tone::Bad, "INVALID", reason);
     }
     for missed in run.assertions.iter().filter(|assertion| assertion.held != Some(true)) {
         let measured = missed.measured.as_deref().unwrap_or("nothing");
         let word = if missed.held.is_none() { "UNDECIDED" } else { "ASSERTION MISSED" };
         found(Tone::Bad, word, format!("{} was asked for, {measured} was measured.", missed.expression));
-    }
-    if run.ending == Ending::Interrupted {
-        let measured = crate::figures::duration_ms(run.times.measured_ms);
-        found(Tone::Caution, "CUT SHORT", format!("The run was ended early; the figures cover {measured}."));
     }
     if !run.verdict.complete && !matches!(run.ending, Ending::Failed { .. }) {
         let sentence =
@@ -59,21 +57,53 @@ pub fn findings(run: &RunResult) -> Vec<Finding> {
         let (left, due) = (run.totals.due - run.totals.acked, counted(run.totals.due, "due message"));
         found(Tone::Bad, "NOT ALL ACKNOWLEDGED", format!("{} of {due} never were.", count(left)));
     }
-    // Of an invalid run, that is the generator's doing.
-    if let Some(sentence) = rate_not_held(run).filter(|_| !is_invalid(run)) {
+    // Of an invalid run, the reason says so.
+    if let Some(sentence) = rate_not_held(run).filter(|_| !invalid) {
         found(Tone::Caution, "RATE NOT HELD", sentence);
     }
     if findings.is_empty() {
         findings.push(Finding { tone: Tone::Good, word: "CLEAN", sentence: clean(run) });
-    } else if is_verified_clean(run) && !is_invalid(run) {
+    } else if is_verified_clean(run) && !invalid {
         findings.push(Finding { tone: Tone::Good, word: "VERIFIED", sentence: clean(run) });
+    }
+    if !invalid {
+        findings.push(Finding { tone: Tone::Good, word: "VALID", sentence: valid(run) });
     }
     findings
 }
 
 /// Whether the figures must not be used.
 pub fn is_invalid(run: &RunResult) -> bool {
-    !run.verdict.invalid.is_empty()
+    !reasons_against(run).is_empty()
+}
+
+/// Why the figures must not be used: `KIND: sentence`.
+fn reasons_against(run: &RunResult) -> Vec<String> {
+    let judged = run.validity.reasons.iter().map(|reason| format!("{}: {}", reason.kind, reason.sentence));
+    let mut reasons: Vec<String> = judged.collect();
+    if reasons.is_empty() {
+        // A file of schema 1.0 knows no more; and no run that ended early is valid, whoever wrote it.
+        reasons.clone_from(&run.verdict.invalid);
+        if run.ending == Ending::Interrupted {
+            let measured = duration_ms(run.times.measured_ms);
+            reasons.push(format!("CUT SHORT: the run was ended early; the figures cover {measured}"));
+        }
+        if reasons.is_empty() && !run.validity.valid {
+            reasons.push("the result gives no reason".to_owned());
+        }
+    }
+    reasons
+}
+
+/// What a valid run's generator had to spare.
+fn valid(run: &RunResult) -> String {
+    let health = &run.generator;
+    match (health.limit_messages_per_second, health.headroom) {
+        (Some(limit), Some(times)) => {
+            format!("The generator kept up and can send {}× this rate ({}/s).", number(times), number(limit))
+        }
+        _ => "The generator kept up; its own limit was not measured (--calibrate).".to_owned(),
+    }
 }
 
 /// Whether what was due while the window was open went through while it was.
@@ -170,7 +200,7 @@ fn clean(run: &RunResult) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Assertion, Totals, Verdict};
+    use crate::schema::{Assertion, Invalidity, Totals, Validity, Verdict};
 
     fn clean_run() -> RunResult {
         let group = GroupTotals { consumed: 1000, consumed_in_window: 1000, ..GroupTotals::default() };
@@ -187,16 +217,16 @@ mod tests {
 
     #[test]
     fn a_clean_run_is_clean_and_nothing_else() {
-        assert_eq!(words(&clean_run()), ["CLEAN"]);
+        assert_eq!(words(&clean_run()), ["CLEAN", "VALID"]);
     }
 
     #[test]
     fn a_rate_is_held_with_one_message_of_a_thousand_late_but_not_with_two() {
         let mut run = clean_run();
         run.totals.acked_in_window = 999;
-        assert_eq!(words(&run), ["CLEAN"]);
+        assert_eq!(words(&run), ["CLEAN", "VALID"]);
         run.totals.groups[0].consumed_in_window = 998;
-        assert_eq!(words(&run), ["RATE NOT HELD", "VERIFIED"]);
+        assert_eq!(words(&run), ["RATE NOT HELD", "VERIFIED", "VALID"]);
     }
 
     #[test]
@@ -204,16 +234,16 @@ mod tests {
         let mut run = clean_run();
         run.totals.groups[0].consumed_in_window = 980;
         run.totals.groups[0].consumed_during_window = 1_001;
-        assert_eq!(words(&run), ["CLEAN"]);
+        assert_eq!(words(&run), ["CLEAN", "VALID"]);
         run.totals.groups[0].consumed_during_window = 990;
-        assert_eq!(words(&run), ["RATE NOT HELD", "VERIFIED"]);
+        assert_eq!(words(&run), ["RATE NOT HELD", "VERIFIED", "VALID"]);
     }
 
     #[test]
     fn messages_that_failed_are_named_though_no_promise_was_broken() {
         let mut run = clean_run();
         (run.totals.acked, run.totals.failed) = (999, 1);
-        assert_eq!(words(&run), ["NOT ALL ACKNOWLEDGED", "VERIFIED"]);
+        assert_eq!(words(&run), ["NOT ALL ACKNOWLEDGED", "VERIFIED", "VALID"]);
     }
 
     #[test]
@@ -224,19 +254,18 @@ mod tests {
         histogram.record_n(5_000_000, 1_000).expect("resizable");
         run.latencies.intended_to_ack = Latency::from_histogram(&histogram, 0, None, 0);
         (run.totals.acked_in_window, run.totals.acked_during_window) = (995, 995);
-        assert_eq!(words(&run), ["CLEAN"]);
+        assert_eq!(words(&run), ["CLEAN", "VALID"]);
         (run.totals.acked_in_window, run.totals.acked_during_window) = (990, 990);
-        assert_eq!(words(&run), ["RATE NOT HELD", "VERIFIED"]);
+        assert_eq!(words(&run), ["RATE NOT HELD", "VERIFIED", "VALID"]);
     }
 
     #[test]
     fn the_worst_finding_comes_first_and_an_invalid_run_is_never_called_verified() {
         let mut run = clean_run();
-        run.ending = Ending::Interrupted;
         run.assertions.push(Assertion { expression: "p99<1ms".into(), measured: None, held: Some(false) });
-        assert_eq!(words(&run), ["ASSERTION MISSED", "CUT SHORT", "VERIFIED"]);
-        run.verdict.invalid.push("GENERATOR-LIMITED".into());
-        assert_eq!(words(&run), ["INVALID", "ASSERTION MISSED", "CUT SHORT"]);
+        assert_eq!(words(&run), ["ASSERTION MISSED", "VERIFIED", "VALID"]);
+        run.validity.reasons.push(Invalidity { kind: "GENERATOR-LIMITED".into(), ..Invalidity::default() });
+        assert_eq!(words(&run), ["INVALID", "ASSERTION MISSED"]);
         run.verdict.anomalies.push(Anomaly {
             name: "lost-write".into(),
             count: 1,
@@ -244,6 +273,19 @@ mod tests {
             ..Anomaly::default()
         });
         assert_eq!(words(&run)[..2], ["ANOMALIES", "INVALID"]);
+    }
+
+    #[test]
+    fn no_run_is_valid_that_an_older_file_calls_invalid_or_that_ended_early_or_that_gives_no_reason() {
+        let with = |change: &dyn Fn(&mut RunResult)| {
+            let mut run = clean_run();
+            change(&mut run);
+            (is_invalid(&run), words(&run)[0])
+        };
+        assert_eq!(with(&|_| ()), (false, "CLEAN"));
+        assert_eq!(with(&|run| run.verdict.invalid.push("GENERATOR-LIMITED".into())), (true, "INVALID"));
+        assert_eq!(with(&|run| run.ending = Ending::Interrupted), (true, "INVALID"));
+        assert_eq!(with(&|run| run.validity = Validity { valid: false, reasons: vec![] }), (true, "INVALID"));
     }
 
     #[test]

@@ -109,6 +109,7 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     let mut result = record(&plan, &outcome);
     if let Some(ended) = ended {
         result.ending = schema::Ending::Failed { error: ended.to_string() };
+        judge(&mut result);
     }
     let mut complaints = crate::run::complaints(&outcome);
     complaints.extend(plan.remarks());
@@ -144,7 +145,7 @@ pub(crate) fn exit_of(result: &RunResult) -> Exit {
         Exit::Anomalies
     } else if matches!(result.ending, schema::Ending::Failed { .. }) {
         Exit::Failed
-    } else if !result.verdict.invalid.is_empty() {
+    } else if reports::judgement::is_invalid(result) {
         Exit::Invalid
     } else if result.assertions.iter().any(|assertion| assertion.held != Some(true)) {
         Exit::AssertionMissed

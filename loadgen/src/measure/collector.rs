@@ -17,6 +17,8 @@ pub struct Collector {
     /// Of the measured phase, by [`Metric`].
     latencies: [Latency; Metric::ALL.len()],
     consumed_by_group: Vec<Latency>,
+    /// Intended→sent of each producer worker.
+    lag_by_producer: BTreeMap<u16, Latency>,
     measured: Counters,
     totals: Counters,
 }
@@ -66,6 +68,8 @@ pub struct Measurements {
     pub latencies: Vec<(Metric, Latency)>,
     /// Intended→consumed of each group.
     pub consumed_by_group: Vec<Latency>,
+    /// Intended→sent of each producer worker, by its index.
+    pub lag_by_producer: BTreeMap<u16, Latency>,
     /// Totals of the measured phase's messages, whenever their events happened.
     pub measured: Counters,
     /// Totals over all phases.
@@ -80,6 +84,7 @@ impl Collector {
             open: BTreeMap::new(),
             latencies: Default::default(),
             consumed_by_group: (0..groups).map(|_| Latency::new()).collect(),
+            lag_by_producer: BTreeMap::new(),
             measured: Counters::default(),
             totals: Counters::default(),
         }
@@ -103,6 +108,11 @@ impl Collector {
             }
             if phase == Phase::Measured {
                 self.measured += part.counters;
+                if let (Source::Producer(index), Some(lag)) =
+                    (interval.source, &part.latencies[Metric::IntendedToSent as usize])
+                {
+                    self.lag_by_producer.entry(index).or_default().add(lag);
+                }
             }
             if let Source::Consumer { group, .. } = interval.source {
                 let group = usize::from(group);
@@ -141,6 +151,7 @@ impl Collector {
             seconds: self.closed,
             latencies: Metric::ALL.into_iter().zip(self.latencies).collect(),
             consumed_by_group: self.consumed_by_group,
+            lag_by_producer: self.lag_by_producer,
             measured: self.measured,
             totals: self.totals,
         }
@@ -221,6 +232,7 @@ mod tests {
         }
         assert_eq!(measurements.consumed_by_group[0].count(), 2000);
         assert_eq!(measurements.seconds[0].latencies.len(), Metric::ALL.len());
+        assert_eq!(measurements.lag_by_producer.get(&0).map(Latency::count), Some(2000));
     }
 
     #[test]

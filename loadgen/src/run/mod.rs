@@ -7,6 +7,8 @@
 
 mod consumer;
 mod control;
+pub mod full_speed;
+mod health;
 mod in_flight;
 mod producer;
 pub mod progress;
@@ -25,6 +27,7 @@ use std::time::{Duration, Instant};
 use consumer::{ConsumerReport, ConsumerWorker, Reader};
 use control::GroupProgress;
 pub use control::{Control, CutOff};
+pub use health::judge;
 use in_flight::InFlight;
 use producer::{Books, ProducerReport, ProducerWorker};
 use progress::{Progress, Snapshot, Stage};
@@ -36,7 +39,8 @@ pub use topic::TopicError;
 
 use crate::clock::{NANOS_PER_SECOND, now_ns, sleep_until};
 use crate::driver::{Admin, ClientError, Driver, DriverError};
-use crate::measure::{Collector, Interval, Measurements, Recorder, Source};
+use crate::measure::threads::{CONSUMER_THREAD, PRODUCER_THREAD, RoleUse, Threads};
+use crate::measure::{Collector, Interval, Latency, Measurements, Recorder, Source, jitter};
 use crate::message::Producer as ProducerIdentity;
 use crate::plan::Plan;
 use crate::target::process::has_ended;
@@ -79,7 +83,10 @@ pub struct Outcome {
     interrupted: bool,
     /// Why the run ended early by itself, if it did.
     cut_off: Option<CutOff>,
-    max_oversleep_ns: u64,
+    /// How late a thread that only sleeps was woken.
+    jitter: Latency,
+    /// What the generator's threads used in the window; empty where it was cut off.
+    threads: Vec<RoleUse>,
 }
 
 /// Why a run ended without an outcome.
@@ -230,7 +237,7 @@ impl<'a> Run<'a> {
             let stopped = StopWorkers(self.control);
             let consumers: Result<Vec<_>, _> = consumers
                 .into_iter()
-                .map(|worker| named("consumer").spawn_scoped(scope, || worker.run()).map_err(RunError::Thread))
+                .map(|worker| named(CONSUMER_THREAD).spawn_scoped(scope, || worker.run()).map_err(RunError::Thread))
                 .collect();
             let consumers = consumers?;
             progress.stage(Stage::Assigning);
@@ -243,10 +250,13 @@ impl<'a> Run<'a> {
             self.control.end_at(start_ns + planned_ns);
             let producers: Result<Vec<_>, _> = producers
                 .into_iter()
-                .map(|worker| named("producer").spawn_scoped(scope, || worker.run()).map_err(RunError::Thread))
+                .map(|worker| named(PRODUCER_THREAD).spawn_scoped(scope, || worker.run()).map_err(RunError::Thread))
                 .collect();
             let producers = producers?;
-            let (samples, max_oversleep_ns) = self.oversee(&mut desk, start_ns, &producers, progress)?;
+            let window_start_ns = start_ns + self.plan.schedule.warmup_ns;
+            let watch = move || jitter::watch(window_start_ns, producer::TIMER_SLACK_NS, || self.control.end_ns());
+            let jitter = named("jitter").spawn_scoped(scope, watch).map_err(RunError::Thread)?;
+            let (samples, threads) = self.oversee(&mut desk, start_ns, &producers, progress)?;
             let producers: Vec<ProducerReport> = producers.into_iter().map(joined).collect();
 
             progress.stage(Stage::Draining);
@@ -278,7 +288,8 @@ impl<'a> Run<'a> {
                 drained,
                 interrupted: self.control.is_interrupted(),
                 cut_off: self.control.cut_off_by(),
-                max_oversleep_ns,
+                jitter: joined(jitter),
+                threads,
             })
         })
     }
@@ -355,33 +366,32 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Watches the producers until all have finished; returns the samples taken and how late this thread was woken at worst.
+    /// Watches the producers until all have finished; returns the samples taken and what the threads used.
     fn oversee(
         &self,
         desk: &mut Desk,
         start_ns: u64,
         producers: &[ScopedJoinHandle<'_, ProducerReport>],
         progress: &mut dyn Progress,
-    ) -> Result<(Vec<Sample>, u64), RunError> {
+    ) -> Result<(Vec<Sample>, Vec<RoleUse>), RunError> {
         let window_start_ns = start_ns + self.plan.schedule.warmup_ns;
         let mut sampler = Sampler::new(self.surroundings.broker_pid, window_start_ns);
-        let mut max_oversleep_ns = 0;
+        let (mut threads_before, mut threads) = (None, Vec::new());
         let mut ended = false;
         let mut wake_ns = start_ns;
         while !producers.iter().all(ScopedJoinHandle::is_finished) {
             wake_ns += TURN_NS;
             sleep_until(wake_ns);
             let now = now_ns();
-            if now >= window_start_ns {
-                max_oversleep_ns = max_oversleep_ns.max(now.saturating_sub(wake_ns));
-            }
             wake_ns = wake_ns.max(now.saturating_sub(TURN_NS));
             let end_ns = self.control.end_ns();
             if now >= sampler.due_ns() && !ended {
                 sampler.sample();
+                threads_before.get_or_insert_with(Threads::now);
             }
             if now >= end_ns && !ended {
                 ended = true;
+                threads = threads_before.iter().flat_map(|before| Threads::now().since(before)).collect();
                 progress.stage(Stage::Flushing);
             }
             if self.surroundings.broker_pid.is_some_and(has_ended) && self.control.cut_off_by().is_none() {
@@ -399,7 +409,7 @@ impl<'a> Run<'a> {
                 remaining: Duration::from_nanos(end_ns.saturating_sub(now)),
             });
         }
-        Ok((sampler.samples, max_oversleep_ns))
+        Ok((sampler.samples, threads))
     }
 
     /// Waits until every group has read the `sent` messages; whether all did before the deadline.

@@ -20,7 +20,7 @@ use crate::workload::{Composed, Operation, Operations, PartitionError, Phase, Ra
 /// Messages due within one quantum are sent together: every wake-up costs more than sending one message.
 pub(super) const QUANTUM_NS: u64 = 500_000;
 /// How late the kernel may wake the worker.
-const TIMER_SLACK_NS: u64 = 10_000;
+pub(super) const TIMER_SLACK_NS: u64 = 10_000;
 /// Completions are looked at after so many messages sent without a pause.
 const DRAIN_EVERY: u32 = 256;
 /// The clock is read again after so many messages sent without a pause: some ten microseconds.

@@ -6,24 +6,19 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use reports::schema;
 
-use super::{Outcome, producer, wording};
+use super::{Outcome, health, producer, wording};
 use crate::clock::NANOS_PER_SECOND;
 use crate::driver::{ClientError, ProducerStatistics};
-use crate::measure::{Latency, Metric, Quantile};
+use crate::measure::{Latency, Metric};
 use crate::plan::Plan;
 use crate::target::process::Usage;
 use crate::verify::{Example, Finding, Treatment};
 use crate::workload::PartitionerSpec;
 
-/// A lag of the schedule up to this, at the 99th percentile, is the machine's ordinary noise.
-const LAG_NOISE_NS: u64 = 10_000_000;
-/// Share of the window for which the client's queue may be full before the lag is the cluster's doing.
-const QUEUE_FULL_SHARE: f64 = 0.01;
-
 /// The result of a run, but for what only the command knows (manifest, times of the process, assertions, exit).
 pub fn record(plan: &Plan, outcome: &Outcome) -> schema::RunResult {
     let totals = totals(plan, outcome);
-    schema::RunResult {
+    let mut result = schema::RunResult {
         plan: plan.record(outcome.topic.partitions, outcome.topic.created),
         times: schema::Times {
             warmup_ms: outcome.warmup_ns / 1_000_000,
@@ -35,7 +30,7 @@ pub fn record(plan: &Plan, outcome: &Outcome) -> schema::RunResult {
         series: series(plan, outcome),
         partitions: partitions(plan, outcome),
         verdict: verdict(plan, outcome),
-        generator: generator(outcome),
+        generator: health::record(outcome),
         resources: resources(outcome, totals.acked_during_window),
         batching: batching(outcome),
         ending: match &outcome.cut_off {
@@ -45,7 +40,9 @@ pub fn record(plan: &Plan, outcome: &Outcome) -> schema::RunResult {
         },
         totals,
         ..schema::RunResult::default()
-    }
+    };
+    health::judge(&mut result);
+    result
 }
 
 /// What the clients complained about, the most frequent first, each in one sentence with what to do.
@@ -128,7 +125,7 @@ fn with_unread(latency: schema::Latency, outcome: &Outcome, totals: &schema::Tot
     schema::Latency { censored, censored_from_ns, ..latency }
 }
 
-fn latency_record(latency: &Latency) -> schema::Latency {
+pub(super) fn latency_record(latency: &Latency) -> schema::Latency {
     schema::Latency::from_histogram(
         latency.histogram(),
         latency.censored(),
@@ -219,7 +216,7 @@ fn verdict(plan: &Plan, outcome: &Outcome) -> schema::Verdict {
         checked: outcome.verdict.groups.iter().map(|tally| tally.records - tally.foreign).sum(),
         expectation: wording::promised(&outcome.promises),
         anomalies,
-        invalid: invalid(outcome),
+        invalid: Vec::new(),
     }
 }
 
@@ -248,68 +245,15 @@ fn example_record(plan: &Plan, example: &Example) -> schema::AnomalyExample {
     }
 }
 
-/// Why the figures must not be used.
-fn invalid(outcome: &Outcome) -> Vec<String> {
-    let mut reasons = Vec::new();
-    let p99_ns = |metric| {
-        let found = outcome.measurements.latencies.iter().find(|(found, _)| *found == metric);
-        match found.map(|(_, latency)| latency.quantile(0.99)) {
-            Some(Quantile::At(ns) | Quantile::Above(ns)) => ns,
-            Some(Quantile::Empty) | None => 0,
-        }
-    };
-    let full_ns: u64 = outcome.producers.iter().map(|report| report.queue_full_ns).sum();
-    let full_share = full_ns as f64 / (outcome.measured_ns.max(1) * outcome.producers.len().max(1) as u64) as f64;
-    let (lag_ns, ack_ns) = (p99_ns(Metric::IntendedToSent), p99_ns(Metric::IntendedToAck));
-    if is_generator_limited(lag_ns, ack_ns, full_share) {
-        reasons.push(format!(
-            "GENERATOR-LIMITED: one message in a hundred left more than {} late, which is most of the latency measured; \
-             lower --rate, add --producers where cores are free, or leave the machine to the run",
-            reports::figures::duration_ns(lag_ns)
-        ));
-    }
-    if !outcome.drained && outcome.cut_off.is_none() {
-        reasons.push(
-            "NOT DRAINED: the groups had not read to the end when --drain-timeout was over, so that not every message is judged"
-                .to_owned(),
-        );
-    }
-    if outcome.measured_ns == 0 {
-        reasons.push("NOTHING MEASURED: the run was ended during its warm-up".to_owned());
-    }
-    reasons
-}
-
-/// Whether the latencies speak of the generator rather than of the cluster: more than half of intended→ack's p99 had passed
-/// before the message left, and not because the client's queue was full.
-///
-/// A generator that cannot keep up falls ever further behind, and its lag becomes all of the latency. A target that takes the
-/// CPU from a generator on the same machine is slow itself: the lag stays the smaller part, and the run is a finding.
-fn is_generator_limited(lag_p99_ns: u64, ack_p99_ns: u64, queue_full_share: f64) -> bool {
-    lag_p99_ns > LAG_NOISE_NS.max(ack_p99_ns / 2) && queue_full_share < QUEUE_FULL_SHARE
-}
-
-fn generator(outcome: &Outcome) -> schema::GeneratorHealth {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
-    let used = used(outcome, |sample| sample.generator).map(|(first, last)| last.cpu_us() - first.cpu_us());
-    schema::GeneratorHealth {
-        max_schedule_lag_ns: outcome.producers.iter().map(|report| report.max_lag_ns).max().unwrap_or(0),
-        queue_full_ns: outcome.producers.iter().map(|report| report.queue_full_ns).sum(),
-        pacing_quantum_ns: producer::QUANTUM_NS,
-        cpu_share: used.map(|us| us as f64 * 1e3 / (sampled_ns(outcome) * cores) as f64),
-        clock_jitter_ns: Some(outcome.max_oversleep_ns),
-    }
-}
-
 /// A process's totals at the first and the last sample.
-fn used(outcome: &Outcome, of: fn(&super::Sample) -> Option<Usage>) -> Option<(Usage, Usage)> {
+pub(super) fn used(outcome: &Outcome, of: fn(&super::Sample) -> Option<Usage>) -> Option<(Usage, Usage)> {
     let first = of(outcome.samples.first()?)?;
     let last = outcome.samples.iter().rev().find_map(of)?;
     (outcome.samples.len() > 1).then_some((first, last))
 }
 
 /// Time between the first and the last sample.
-fn sampled_ns(outcome: &Outcome) -> u64 {
+pub(super) fn sampled_ns(outcome: &Outcome) -> u64 {
     (outcome.samples.len() as u64).saturating_sub(1).max(1) * NANOS_PER_SECOND
 }
 
@@ -350,24 +294,5 @@ fn batching(outcome: &Outcome) -> schema::Batching {
         messages_per_batch: per(total.messages, total.batches),
         bytes_per_batch: per(total.batch_bytes, total.batches),
         produce_requests_per_second: rates.map(|rates| rates.iter().sum()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MS: u64 = 1_000_000;
-
-    #[test]
-    fn a_starved_generator_is_told_from_a_slow_target() {
-        assert!(is_generator_limited(800 * MS, 806 * MS, 0.0), "it fell behind, and the cluster answered at once");
-        assert!(is_generator_limited(13 * MS, 20 * MS, 0.0), "p99 would read 20 ms where the cluster took 7");
-        assert!(!is_generator_limited(13 * MS, 40 * MS, 0.0), "the target was slower than the generator");
-        assert!(!is_generator_limited(9 * MS, 10 * MS, 0.0), "the machine's noise");
-        assert!(
-            !is_generator_limited(2_000 * MS, 2_100 * MS, 0.3),
-            "the client had no room: the cluster did not keep up"
-        );
     }
 }

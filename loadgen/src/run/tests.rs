@@ -36,7 +36,9 @@ fn run_with(faults: &[(u64, Fault)], options: &str) -> RunResult {
 /// The exit code, but for a machine too loaded for the generator to keep up.
 fn exit_of(result: &RunResult) -> Exit {
     let mut result = result.clone();
-    result.verdict.invalid.retain(|reason| !reason.starts_with("GENERATOR-LIMITED"));
+    result.validity.reasons.retain(|reason| reason.kind == "CUT SHORT");
+    result.validity.valid = result.validity.reasons.is_empty();
+    result.verdict.invalid.clear();
     crate::command::run::exit_of(&result)
 }
 

@@ -68,7 +68,7 @@ impl Usage {
 
 /// User and system time of `/proc/PID/stat`: fields 14 and 15, counted after the command's closing parenthesis, as the
 /// command's name may hold blanks.
-fn cpu_times(stat: &str) -> Option<(u64, u64)> {
+pub(crate) fn cpu_times(stat: &str) -> Option<(u64, u64)> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let tick_us = 1_000_000 / rustix::param::clock_ticks_per_second().max(1);
     let mut next = || Some(fields.next()?.parse::<u64>().ok()? * tick_us);
@@ -87,10 +87,16 @@ fn switches(directory: &str) -> (Option<u64>, Option<u64>) {
     let (mut voluntary, mut involuntary) = (0, 0);
     for thread in threads.flatten() {
         let Ok(status) = fs::read_to_string(thread.path().join("status")) else { continue };
-        voluntary += field(&status, "voluntary_ctxt_switches").unwrap_or(0);
-        involuntary += field(&status, "nonvoluntary_ctxt_switches").unwrap_or(0);
+        let (waiting, preempted) = context_switches(&status).unwrap_or_default();
+        voluntary += waiting;
+        involuntary += preempted;
     }
     (Some(voluntary), Some(involuntary))
+}
+
+/// Voluntary and involuntary context switches of one thread's status file.
+pub(crate) fn context_switches(status: &str) -> Option<(u64, u64)> {
+    Some((field(status, "voluntary_ctxt_switches")?, field(status, "nonvoluntary_ctxt_switches")?))
 }
 
 #[cfg(test)]

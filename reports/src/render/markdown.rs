@@ -6,11 +6,11 @@ use std::fmt::Write;
 
 pub use comparison::markdown as comparison_markdown;
 
-use super::{QUANTILES, anomaly_in_words, client_in_words, latency_rows, load_in_words};
+use super::{QUANTILES, anomaly_in_words, client_in_words, latency_rows, load_in_words, percent};
 use crate::figures::{bytes, bytes_f64, count, duration_us, number, share};
 use crate::judgement::{Finding, Tone, findings, is_invalid, place};
 use crate::schema::RunResult;
-use crate::statistics::per_second;
+use crate::statistics::{Distribution, per_second};
 
 /// Examples of an anomaly that are listed.
 const EXAMPLES_SHOWN: usize = 3;
@@ -81,6 +81,17 @@ fn figures(text: &mut String, run: &RunResult) {
             rows.push(("broker CPU, a million messages", duration_us(us)));
         }
         rows.push(("broker memory, at most", bytes(broker.rss_max_bytes)));
+    }
+    let health = &run.generator;
+    if let Some(p99) = Distribution::of(&run.latencies.schedule_lag).quantile(0.99) {
+        rows.push(("generator late, p99", p99.to_string()));
+    }
+    if let Some(share) = health.queue_full_share.filter(|share| *share > 0.0) {
+        rows.push(("generator's queue full, of the window", percent(share)));
+    }
+    if let Some(limit) = health.limit_messages_per_second {
+        let headroom = health.headroom.map_or(String::new(), |times| format!(" ({}× the rate)", number(times)));
+        rows.push(("generator's limit into a null sink", format!("{} messages/s{headroom}", number(limit))));
     }
     line(text, &format!("| figure{} | |", invalid(run)));
     line(text, "|---|--:|");

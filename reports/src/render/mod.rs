@@ -11,7 +11,7 @@ pub use markdown::markdown;
 pub use terminal::{Colour, terminal};
 
 use crate::figures::{count, counted, duration_ms, duration_us};
-use crate::schema::{BrokerInfo, Latency, Plan, RunResult};
+use crate::schema::{BrokerInfo, GeneratorHealth, Latency, Plan, RunResult};
 use crate::statistics::{Distribution, Quantile};
 
 /// The percentiles every rendering shows, and the maximum after them.
@@ -110,6 +110,16 @@ fn client_in_words(plan: &Plan) -> String {
         duration_us(plan.linger_us),
         plan.compression
     )
+}
+
+/// A share from 0 to 1 as `2.6 %`.
+fn percent(share: f64) -> String {
+    format!("{} %", crate::figures::number(share * 100.0))
+}
+
+/// The longest that one of the generator's threads waited for a CPU, as a share of the window.
+fn worst_wait_share(health: &GeneratorHealth) -> Option<f64> {
+    health.threads.iter().filter_map(|threads| threads.max_wait_share).max_by(f64::total_cmp)
 }
 
 /// The anomalies' name and how often, in one phrase.

@@ -10,7 +10,7 @@ pub use comparison::terminal as comparison_terminal;
 
 use super::{
     GROUPS_APART, QUANTILES, anomaly_in_words, broker_in_words, client_in_words, latency_rows, load_in_words,
-    messages_in_words,
+    messages_in_words, percent, worst_wait_share,
 };
 use crate::figures::{bytes, bytes_f64, count, duration_ns, duration_us, number, share};
 use crate::judgement::{Finding, Tone, findings, is_invalid, place};
@@ -28,6 +28,9 @@ const NAME_COLUMNS: usize = 25;
 /// Kinds of anomalies shown, and examples of each.
 const ANOMALIES_SHOWN: usize = 4;
 const EXAMPLES_SHOWN: usize = 2;
+
+/// Share of the time for which a thread waits for a CPU that is worth a reader's while.
+const WAIT_SHARE_SHOWN: f64 = 0.1;
 
 /// Whether a text may hold ANSI colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,7 +238,14 @@ fn resources(screen: &mut Screen, run: &RunResult) {
     let p99 = p99.map_or(String::new(), |p99| format!("p99 {p99}, "));
     let mut text = format!("late {p99}max {max}; {queue}");
     if let Some(cpu_share) = health.cpu_share {
-        text += &format!("; {} % of the CPU", number(cpu_share * 100.0));
+        text += &format!("; {} of the CPU", percent(cpu_share));
+    }
+    if let Some(share) = worst_wait_share(health).filter(|share| *share >= WAIT_SHARE_SHOWN) {
+        text += &format!(", a thread waited for one {} of the time", percent(share));
+    }
+    // Of a valid run, the verdict's own sentence says it.
+    if let Some(limit) = health.limit_messages_per_second.filter(|_| screen.invalid) {
+        text += &format!("; limit {}/s into a null sink", number(limit));
     }
     screen.row("generator", &text);
 }

@@ -15,6 +15,7 @@
 //! The records know nothing of how they were measured, and compute nothing but what [`Latency`] derives from its
 //! own histogram.
 
+mod health;
 mod latency;
 mod manifest;
 mod outcome;
@@ -25,11 +26,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use health::{Calibration, GeneratorHealth, Invalidity, ThreadsUse, Validity, WorkerHealth};
 pub use latency::{DecodeError, GroupLatency, Latencies, Latency};
 pub use manifest::{BrokerInfo, ClientInfo, Machine, Manifest};
 pub use outcome::{
-    Anomaly, AnomalyExample, Assertion, Batching, Ending, ExitStatus, GeneratorHealth, GroupTotals, PartitionTotals,
-    ProcessUse, Resources, Times, Totals, Verdict,
+    Anomaly, AnomalyExample, Assertion, Batching, Ending, ExitStatus, GroupTotals, PartitionTotals, ProcessUse,
+    Resources, Times, Totals, Verdict,
 };
 pub use plan::Plan;
 pub use series::{GroupSecond, HEAT_BUCKETS_PER_DOUBLING, LatencySlice, Second, heat_bucket, heat_bucket_floor_ns};
@@ -37,7 +39,7 @@ pub use series::{GroupSecond, HEAT_BUCKETS_PER_DOUBLING, LatencySlice, Second, h
 /// The major version this crate writes, and the newest it reads.
 pub const SCHEMA_MAJOR: u32 = 1;
 /// The minor version this crate writes.
-pub const SCHEMA_MINOR: u32 = 0;
+pub const SCHEMA_MINOR: u32 = 1;
 
 /// One run of `loadgen run`: what was asked, where it ran, what was measured and what it is worth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +47,8 @@ pub const SCHEMA_MINOR: u32 = 0;
 pub struct RunResult {
     /// `MAJOR.MINOR` of the schema the file follows.
     pub schema_version: String,
+    /// Whether the figures may be used.
+    pub validity: Validity,
     /// What was asked for.
     pub plan: Plan,
     /// What it ran on.
@@ -79,6 +83,7 @@ impl Default for RunResult {
     fn default() -> Self {
         Self {
             schema_version: format!("{SCHEMA_MAJOR}.{SCHEMA_MINOR}"),
+            validity: Validity::default(),
             plan: Plan::default(),
             manifest: Manifest::default(),
             times: Times::default(),

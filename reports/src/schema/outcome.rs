@@ -1,4 +1,4 @@
-//! What came of the run: times, totals, verdict, health, resources.
+//! What came of the run: times, totals, verdict, resources.
 
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +100,7 @@ pub struct Verdict {
     pub expectation: Vec<String>,
     /// What was found, failing ones first.
     pub anomalies: Vec<Anomaly>,
-    /// Why the figures must not be used (`GENERATOR-LIMITED`: …), one sentence each; empty for a valid run.
+    /// The reasons of [`Validity`](super::Validity) as sentences, `KIND: sentence`, as schema 1.0 had them.
     pub invalid: Vec<String>,
 }
 
@@ -135,22 +135,6 @@ pub struct AnomalyExample {
     pub group: Option<String>,
     /// One sentence with what was expected and what was seen.
     pub detail: String,
-}
-
-/// Whether the generator kept to its schedule.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct GeneratorHealth {
-    /// The latest a message was submitted after its intended time.
-    pub max_schedule_lag_ns: u64,
-    /// Time, summed over workers, for which the client library's queue was full.
-    pub queue_full_ns: u64,
-    /// The pacing quantum: messages of one quantum are submitted together.
-    pub pacing_quantum_ns: u64,
-    /// Share of the machine's cores that the generator used, 0 to 1.
-    pub cpu_share: Option<f64>,
-    /// How late the thread that oversees the run was woken, at worst: it sleeps in turns, with nothing else to do.
-    pub clock_jitter_ns: Option<u64>,
 }
 
 /// What the processes used during the measured window.

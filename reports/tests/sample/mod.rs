@@ -90,7 +90,7 @@ pub fn clean() -> RunResult {
             intended_to_ack: intended,
             actual_to_ack: actual,
             intended_to_consumed: GROUPS.map(|group| GroupLatency { group: group.to_owned(), latency: consumed.clone() }).to_vec(),
-            schedule_lag: lag,
+            schedule_lag: lag.clone(),
         },
         series,
         partitions: (0..6)
@@ -117,6 +117,18 @@ pub fn clean() -> RunResult {
             pacing_quantum_ns: 1_000_000,
             cpu_share: Some(0.222),
             clock_jitter_ns: Some(61_000),
+            clock_jitter_p99_ns: Some(58_000),
+            queue_full_share: Some(0.0),
+            workers: vec![WorkerHealth { worker: 0, schedule_lag: lag, queue_full_ns: 0 }],
+            threads: threads(),
+            limit_messages_per_second: Some(812_340.0),
+            headroom: Some(8.1234),
+            calibration: Some(Calibration {
+                measured_unix_ms: 1_699_990_000_000,
+                cached: true,
+                took_ms: 1_480,
+                covers: "producing only, into a server on this machine that acknowledges and keeps nothing".into(),
+            }),
         },
         resources: Resources {
             broker: Some(ProcessUse {
@@ -231,7 +243,21 @@ pub fn cut_short() -> RunResult {
 /// The generator could not keep to its schedule.
 pub fn invalid() -> RunResult {
     let mut run = clean();
-    run.verdict.invalid = vec!["GENERATOR-LIMITED: messages were submitted up to 1.9 s after they were due, and the generator used 97 % of the CPU.".into()];
+    let reason = |kind: &str, rule: &str, sentence: &str| Invalidity {
+        kind: kind.into(),
+        rule: rule.into(),
+        sentence: sentence.into(),
+    };
+    run.validity = Validity {
+        valid: false,
+        reasons: vec![reason(
+            "GENERATOR-LIMITED",
+            "late",
+            "one message in a hundred left more than 1.9 s late, which is most of the latency measured; lower --rate",
+        )],
+    };
+    run.generator.headroom = Some(0.81);
+    run.generator.limit_messages_per_second = Some(81_000.0);
     run.generator.max_schedule_lag_ns = 1_900_000_000;
     run.generator.queue_full_ns = 4_200_000_000;
     run.generator.cpu_share = Some(0.97);
@@ -266,6 +292,26 @@ pub fn hostile() -> RunResult {
     let mut json = serde_json::to_value(&run).expect("plain records");
     spoil(&mut json);
     serde_json::from_value(json).expect("still the same shape")
+}
+
+fn threads() -> Vec<ThreadsUse> {
+    let of = |role: &str, threads, run_us, wait_us: u64| ThreadsUse {
+        role: role.into(),
+        threads,
+        run_us,
+        wait_us: Some(wait_us),
+        turns: Some(61_000),
+        max_wait_share: Some(wait_us as f64 / 30e6),
+        max_run_share: run_us as f64 / 30e6,
+        voluntary_switches: Some(60_100),
+        involuntary_switches: Some(900),
+    };
+    vec![
+        of("producer workers", 1, 5_210_000, 620_000),
+        of("consumer workers", 2, 4_480_000, 310_000),
+        of("librdkafka", 12, 3_600_000, 800_000),
+        of("rest", 3, 30_000, 2_000),
+    ]
 }
 
 fn plan() -> Plan {

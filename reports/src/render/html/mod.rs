@@ -4,6 +4,7 @@
 //! nothing, should that ever fail. The theme is chosen by radio buttons and CSS alone.
 
 mod comparison;
+mod generator;
 mod sections;
 
 use std::fmt::{self, Display, Write};
@@ -28,6 +29,7 @@ pub fn html(run: &RunResult) -> String {
     page.accounting(run);
     page.plots(run);
     page.seconds(run);
+    page.generator(run);
     page.plan(run);
     page.settings(run);
     page.machine(run);
@@ -77,7 +79,9 @@ impl Page {
     fn head(&mut self, run: &RunResult) {
         let first = findings(run).first().map_or("", |finding| finding.word);
         let broker = &run.manifest.broker.kind;
-        let title = format!("{first} · {} messages/s · {broker}", crate::figures::number(run.plan.rate_per_second));
+        let invalid = if self.invalid && first != "INVALID" { ", INVALID" } else { "" };
+        let title =
+            format!("{first}{invalid} · {} messages/s · {broker}", crate::figures::number(run.plan.rate_per_second));
         let heading = format!("Load on {}", if broker.is_empty() { "a broker" } else { broker });
         let below = format!("topic <code>{}</code>, {}", Text(&run.plan.topic), time_utc(run.times.started_unix_ms));
         self.opening(&title, &heading, format_args!("{below}"));
@@ -133,6 +137,12 @@ impl Page {
 
     fn plot(&mut self, plot: &Plot) {
         let (id, mark) = (plot.id, self.mark());
+        // In the picture too, which may be cut out of the page.
+        let watermark = if self.invalid {
+            "<text class=\"watermark\" x=\"50%\" y=\"50%\" text-anchor=\"middle\">INVALID</text>\n"
+        } else {
+            ""
+        };
         self.put(format_args!(
             "<figure id=\"{id}\">\n<figcaption><h2>{}{mark}</h2>\n<p>{}</p></figcaption>\n",
             plot.title,
@@ -154,7 +164,7 @@ impl Page {
                 self.put(format_args!(
                     "<svg class=\"{class}\" viewBox=\"{view_box}\" role=\"img\" \
                      aria-labelledby=\"{svg_id}-title {svg_id}-desc\">\n<title id=\"{svg_id}-title\">{}: {}</title>\n\
-                     <desc id=\"{svg_id}-desc\">{}</desc>\n{content}</svg>\n",
+                     <desc id=\"{svg_id}-desc\">{}</desc>\n{content}{watermark}</svg>\n",
                     plot.title,
                     panel.label,
                     Text(&plot.sentence)

@@ -267,7 +267,7 @@ impl Page {
     }
 
     pub(super) fn machine(&mut self, run: &RunResult) {
-        let (manifest, health) = (&run.manifest, &run.generator);
+        let manifest = &run.manifest;
         let machine = &manifest.machine;
         self.put(format_args!("<section id=\"machine\">\n<h2>Machine</h2>\n"));
         let commit = manifest.commit.as_deref().map_or(String::new(), |commit| format!(", commit {commit}"));
@@ -280,17 +280,10 @@ impl Page {
                 let times = &run.times;
                 [times.warmup_ms, times.measured_ms, times.drain_ms].map(duration_ms).join(", ")
             }),
-            ("behind schedule, at most", duration_ns(health.max_schedule_lag_ns)),
-            ("queue full", duration_ns(health.queue_full_ns)),
-            ("pacing quantum", duration_ns(health.pacing_quantum_ns)),
         ];
-        let lag = Distribution::of(&run.latencies.schedule_lag).quantile(0.99);
-        rows.extend(lag.map(|p99| ("behind schedule, p99", p99.to_string())));
         rows.extend(machine.filesystem.clone().map(|filesystem| ("file system of the broker", filesystem)));
         let out = machine.out_filesystem.clone();
         rows.extend(out.map(|filesystem| ("file system of the result", filesystem)));
-        rows.extend(health.cpu_share.map(|cpu| ("generator's share of the CPU", format!("{} %", number(cpu * 100.0)))));
-        rows.extend(health.clock_jitter_ns.map(|ns| ("clock jitter, at most", duration_ns(ns))));
         self.definitions(rows.iter().map(|(name, text)| (*name, text.as_str())));
         for (name, used) in [("Broker process", &run.resources.broker), ("Generator process", &run.resources.generator)]
         {
@@ -322,8 +315,12 @@ impl Page {
                 ("percentiles", "from one histogram merged over all workers (HdrHistogram), never averaged"),
                 ("verified", "every message's identity, order, partition and checksum, in every group"),
                 (
+                    "VALID",
+                    "the generator kept up, throughput and backlog were steady, and the whole window was measured and verified",
+                ),
+                (
                     "INVALID",
-                    "the generator, not the broker, was the limit, or the run could not be judged: the figures say nothing about the broker",
+                    "one of these does not hold, so that the figures do not describe the broker: GENERATOR-LIMITED, UNSTABLE or CUT SHORT",
                 ),
             ]
             .into_iter(),
