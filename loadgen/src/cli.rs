@@ -43,6 +43,9 @@ pub enum Command {
     /// The broker that `--target embedded` runs as a process of its own.
     #[command(hide = true, disable_help_flag = true)]
     EmbeddedBroker(EmbeddedBrokerArgs),
+    /// What the generator's limit is measured against.
+    #[command(hide = true)]
+    NullSink(NullSinkArgs),
     /// The watchdog around a command that `loadgen` starts; ends it when its own standard input ends.
     #[command(hide = true)]
     Supervise(SuperviseArgs),
@@ -72,13 +75,28 @@ Exit codes:
   0  clean: every message due was acknowledged, and is accounted for
   1  anomalies: messages lost, duplicated, reordered or damaged against what the settings promise
   2  usage: an option makes no sense; nothing was sent
-  3  invalid: the generator was the bottleneck (of the latency to the acknowledgement, at the 99th percentile, more than
-     half had passed before the message left), or the run could not be judged; do not use the figures
+  3  invalid: do not use the figures; the reasons are below
   4  assertion missed: the run is clean, and an --assert does not hold
   5  regressed, 6 inconclusive: given by comparisons
   7  target unreachable: the cluster does not answer, or the broker did not start
   8  failed: the cluster refused something (messages, if only one), or a file could not be written
   130  interrupted before the first message, or twice; nothing was verified or written
+
+INVALID, and never without the reason in numbers; each rule reads nothing but result.json:
+  GENERATOR-LIMITED: the generator was the bottleneck.
+    late     at p99, more than half of the latency to the acknowledgement had passed before the message left
+             (and more than 10 ms), although the client's queue had room
+    starved  its threads waited for a CPU, 25 % of the window and most of the median latency
+    queue    -X made the client's queue hold less than a second of load, and it was full half of the window
+    limit    the rate is above what --calibrate found, and the run fell behind
+  UNSTABLE: no steady state, in 6 seconds or more: the figures depend on how long was measured.
+    backlog    what waits for its acknowledgement, or to be read, grew from third to third of the window by more than
+               50 ms of load (and a fifth of the median latency) each
+    wandering  a third of the seconds had a throughput more than a quarter off the median
+    jitter     the machine woke an idle thread so late, at p99, that it is most of the latency (and more than 10 ms)
+  CUT SHORT: the window, or the verification, is not what was asked for.
+    ended    by Ctrl-C, or by the target's end
+    drain    the groups had not read to the end within --drain-timeout
 
 Ctrl-C (SIGTERM, SIGHUP) once ends the measurement now; what was sent is drained, verified and reported. Twice leaves at \
 once.
@@ -192,6 +210,11 @@ pub struct RunArgs {
     #[arg(long, default_value = "rdkafka", value_name = "DRIVER", help_heading = "Clients")]
     pub driver: DriverArg,
 
+    /// Before the run, send at full speed for a second into a server that keeps nothing, to know the generator's own limit
+    /// with this plan: each time, once a day for each plan (kept in ~/.cache/loadgen), or not at all
+    #[arg(long, default_value = "cached", value_name = "WHEN", help_heading = "Clients")]
+    pub calibrate: Calibrate,
+
     /// Where the load goes: embedded (the reference broker, a process of its own), exec:COMMAND (started for the run; its
     /// address is --bootstrap-servers or the first HOST:PORT it prints), kafka:DIRECTORY (Apache Kafka, from the jars in
     /// there, on fresh data), HOST:PORT
@@ -253,6 +276,14 @@ pub struct EmbeddedBrokerArgs {
     pub arguments: Vec<std::ffi::OsString>,
 }
 
+/// Options of the hidden `null-sink`.
+#[derive(Debug, Args)]
+pub struct NullSinkArgs {
+    /// Partitions of every topic.
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=100_000))]
+    pub partitions: i32,
+}
+
 /// Options of the hidden `supervise`.
 #[derive(Debug, Args)]
 pub struct SuperviseArgs {
@@ -309,6 +340,27 @@ impl Compression {
             Compression::Snappy => "snappy",
             Compression::Lz4 => "lz4",
             Compression::Zstd => "zstd",
+        }
+    }
+}
+
+/// `--calibrate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it; a doc comment would appear in the help")]
+pub enum Calibrate {
+    Always,
+    #[default]
+    Cached,
+    Never,
+}
+
+impl Calibrate {
+    /// As typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Calibrate::Always => "always",
+            Calibrate::Cached => "cached",
+            Calibrate::Never => "never",
         }
     }
 }

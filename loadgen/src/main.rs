@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         }
         // It has a log of its own.
         Command::EmbeddedBroker(args) => target::embedded::run(&args.arguments),
+        Command::NullSink(args) => target::null_sink::run(args.partitions),
         Command::Supervise(args) => target::supervise::run(&args.command, args.remove_dir),
     }
 }

@@ -8,7 +8,20 @@ use reports::RunResult;
 
 fn loadgen(out: &Path, options: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_loadgen"))
-        .args(["run", "--rate", "2k", "--duration", "1s", "--warmup", "200ms", "--partitions", "3", "--out"])
+        .args([
+            "run",
+            "--calibrate",
+            "never",
+            "--rate",
+            "2k",
+            "--duration",
+            "1s",
+            "--warmup",
+            "200ms",
+            "--partitions",
+            "3",
+            "--out",
+        ])
         .arg(out)
         .args(options.split_whitespace())
         .output()

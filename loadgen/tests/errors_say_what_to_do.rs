@@ -15,6 +15,8 @@ fn refused_into(out: &Path, options: &[&str]) -> (Option<i32>, String) {
         .args([
             "run",
             "--quiet",
+            "--calibrate",
+            "never",
             "--rate",
             "1k",
             "--duration",

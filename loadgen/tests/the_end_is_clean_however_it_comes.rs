@@ -24,7 +24,7 @@ impl Running {
     fn start(target: &[&str]) -> Running {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut process = Command::new(env!("CARGO_BIN_EXE_loadgen"))
-            .args(["run", "--rate", "1k", "--duration", "10m", "--warmup", "100ms", "--out"])
+            .args(["run", "--calibrate", "never", "--rate", "1k", "--duration", "10m", "--warmup", "100ms", "--out"])
             .arg(directory.path().join("out"))
             .args(target)
             // The broker's data go here too, so that what is left of them can be seen.

@@ -25,7 +25,7 @@ pub(super) fn collect(plan: &Plan, driver: &dyn Driver, target: &Target, cluster
     Manifest {
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: option_env!("LOADGEN_COMMIT").map(str::to_owned),
-        build_profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
+        build_profile: build_profile().to_owned(),
         machine: Machine {
             filesystem: broker_pid.and_then(identity::data_filesystem),
             out_filesystem: fs::canonicalize(&plan.out).ok().and_then(|out| identity::filesystem(&out)),
@@ -48,7 +48,12 @@ pub(super) fn collect(plan: &Plan, driver: &dyn Driver, target: &Target, cluster
     }
 }
 
-fn machine() -> Machine {
+/// `debug` or `release`.
+pub(super) fn build_profile() -> &'static str {
+    if cfg!(debug_assertions) { "debug" } else { "release" }
+}
+
+pub(super) fn machine() -> Machine {
     let system = rustix::system::uname();
     let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The commands; each reads as its own table of contents.
 
+mod calibration;
 pub mod compare;
 mod interruption;
 mod manifest;

@@ -8,14 +8,14 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use reports::render::{Colour, html, terminal};
 use reports::schema::{self, RunResult};
 
-use super::{interruption, manifest};
+use super::{calibration, interruption, manifest};
 use crate::cli::RunArgs;
 use crate::driver::rdkafka::RdKafka;
 use crate::driver::{Driver, DriverError};
 use crate::exit::Exit;
 use crate::plan::{Plan, PlanError};
 use crate::run::progress::for_standard_error;
-use crate::run::{Control, CutOff, RunError, Surroundings, TopicError, execute, record};
+use crate::run::{Control, CutOff, RunError, Surroundings, TopicError, execute, judge, record};
 use crate::target::{Target, TargetError};
 
 /// Why the command ended without a result.
@@ -91,6 +91,10 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     let saying = "what was sent is drained and verified";
     interruption::watch(Arc::clone(&control), saying).map_err(CommandError::Signals)?;
 
+    let limit = calibration::limit(&plan, args.quiet);
+    if control.is_interrupted() {
+        return Err(CommandError::Run(RunError::InterruptedEarly));
+    }
     let mut target = Target::start(&plan.target, plan.bootstrap_servers.as_deref(), plan.target_pid)?;
     let driver = RdKafka::new(&target.bootstrap_servers, &plan.topic.name, &properties);
     let admin = driver.admin()?;
@@ -107,6 +111,9 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     let outcome = outcome.inspect_err(|_| say_complaints(broker_said.as_slice()))?;
 
     let mut result = record(&plan, &outcome);
+    if let Some(limit) = limit {
+        limit.note_in(&mut result);
+    }
     if let Some(ended) = ended {
         result.ending = schema::Ending::Failed { error: ended.to_string() };
         judge(&mut result);

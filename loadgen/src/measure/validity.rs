@@ -55,7 +55,8 @@ pub const GROWTH_S: f64 = 0.05;
 /// Judges by every rule, the gravest reasons first.
 pub fn judge(run: &RunResult) -> Validity {
     let mut reasons: Vec<Invalidity> = [ended(run), undrained(run)].into_iter().flatten().collect();
-    let limited: Vec<Invalidity> = [late(run), starved(run), small_queue(run), over_limit(run)].into_iter().flatten().collect();
+    let limited: Vec<Invalidity> =
+        [late(run), starved(run), small_queue(run), over_limit(run)].into_iter().flatten().collect();
     if limited.is_empty() {
         reasons.extend([backlog(run), wandering(run), jitter(run)].into_iter().flatten());
     }
@@ -77,7 +78,8 @@ fn cut_short(rule: &str, sentence: String) -> Option<Invalidity> {
 }
 
 fn late(run: &RunResult) -> Option<Invalidity> {
-    let (lag_ns, ack_ns) = (quantile(&run.latencies.schedule_lag, 0.99), quantile(&run.latencies.intended_to_ack, 0.99));
+    let (lag_ns, ack_ns) =
+        (quantile(&run.latencies.schedule_lag, 0.99), quantile(&run.latencies.intended_to_ack, 0.99));
     if lag_ns <= NOISE_NS.max(ack_ns / 2) || queue_full_share(run) >= QUEUE_NOTICED {
         return None;
     }
@@ -96,7 +98,9 @@ fn starved(run: &RunResult) -> Option<Invalidity> {
     let carrying = run.generator.threads.iter().filter(|threads| threads.role != "rest");
     let worst = carrying
         .filter(|threads| threads.max_wait_share.is_some_and(|share| share >= STARVED_SHARE))
-        .filter_map(|threads| Some((threads, threads.wait_us?.saturating_mul(1_000) / threads.turns.filter(|n| *n > 0)?)))
+        .filter_map(|threads| {
+            Some((threads, threads.wait_us?.saturating_mul(1_000) / threads.turns.filter(|n| *n > 0)?))
+        })
         .max_by_key(|(_, turn_ns)| *turn_ns)?;
     let ((threads, turn_ns), median_ns) = (worst, quantile(&run.latencies.intended_to_ack, 0.5));
     let out_and_back_ns = turn_ns.saturating_mul(2);
@@ -106,8 +110,8 @@ fn starved(run: &RunResult) -> Option<Invalidity> {
     generator_limited(
         "starved",
         format!(
-            "its threads ({}) waited {} for a CPU each time they had work, and one of them for {} % of the window: that is most of \
-             the median {} to an acknowledgement; leave the machine to the run, or lower --rate",
+            "its threads ({}) waited {} for a CPU each time they had work, and one of them for {} % of the window: out and back, \
+             that is half of the median {} to an acknowledgement, or more; leave the machine to the run, or lower --rate",
             threads.role,
             duration_ns(turn_ns),
             number(threads.max_wait_share.unwrap_or(0.0) * 100.0),
@@ -231,7 +235,9 @@ fn ended(run: &RunResult) -> Option<Invalidity> {
     let cause = match &run.ending {
         Ending::Completed if run.times.measured_ms > 0 => return None,
         Ending::Completed => "the run ended before it measured anything".to_owned(),
-        Ending::Interrupted if run.times.measured_ms == 0 => "it was ended during its warm-up: nothing was measured".to_owned(),
+        Ending::Interrupted if run.times.measured_ms == 0 => {
+            "it was ended during its warm-up: nothing was measured".to_owned()
+        }
         Ending::Interrupted => format!("the run was ended early; the figures cover {measured}"),
         Ending::Failed { .. } => format!("the target's end ended the run; the figures cover {measured} up to there"),
     };

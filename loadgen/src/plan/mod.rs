@@ -18,7 +18,7 @@ pub use assertion::{Assertion, AssertionError};
 pub use error::PlanError;
 use reports::figures::time_compact;
 
-use crate::cli::{Compression, RunArgs};
+use crate::cli::{Calibrate, Compression, RunArgs};
 use crate::target::TargetSpec;
 use crate::verify::{Acks, Promises, RunShape};
 use crate::workload::{
@@ -73,6 +73,8 @@ pub struct Plan {
     pub idempotent: bool,
     /// `-X`.
     pub properties: BTreeMap<String, String>,
+    /// Whether to measure the generator's own limit first.
+    pub calibrate: Calibrate,
     /// How long to wait for what is unfinished at the end.
     pub drain_timeout: Duration,
     /// `--assert`.
@@ -160,6 +162,7 @@ impl Plan {
             linger: args.linger,
             idempotent,
             properties,
+            calibrate: args.calibrate,
             drain_timeout: args.drain_timeout,
             assertions: args.assertions.clone(),
             out: args.out.clone().unwrap_or_else(default_out),

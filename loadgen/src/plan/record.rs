@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use reports::schema;
 
 use super::Plan;
+use crate::cli::Calibrate;
 use crate::driver::rdkafka::{shown, without_secrets};
 use crate::workload::{Bound, PayloadSource};
 
@@ -67,6 +68,7 @@ impl Plan {
         [
             Some(option("arrival", self.schedule.arrival.to_string())),
             Some(option("drain-timeout", format!("{:?}", self.drain_timeout))),
+            (self.calibrate != Calibrate::default()).then(|| option("calibrate", self.calibrate.name().to_owned())),
             self.topic.keep.then(|| option("keep-topic", "true".to_owned())),
             self.target_pid.map(|pid| option("target-pid", pid.to_string())),
         ]

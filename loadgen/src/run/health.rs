@@ -12,7 +12,8 @@ pub(super) fn record(outcome: &Outcome) -> schema::GeneratorHealth {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let used = used(outcome, |sample| sample.generator).map(|(first, last)| last.cpu_us() - first.cpu_us());
     let jitter = &outcome.jitter;
-    let workers: Vec<schema::WorkerHealth> = outcome.producers.iter().zip(0..).map(|(report, worker)| worker_health(outcome, report, worker)).collect();
+    let workers: Vec<schema::WorkerHealth> =
+        outcome.producers.iter().zip(0..).map(|(report, worker)| worker_health(outcome, report, worker)).collect();
     let longest_full_ns = workers.iter().map(|worker| worker.queue_full_ns).max().unwrap_or(0);
     schema::GeneratorHealth {
         max_schedule_lag_ns: outcome.producers.iter().map(|report| report.max_lag_ns).max().unwrap_or(0),

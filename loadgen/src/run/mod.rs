@@ -51,6 +51,8 @@ use crate::workload::{RateSchedule, RehearsalError, Workload, WorkloadError, reh
 const ASSIGNED_WITHIN: Duration = Duration::from_secs(60);
 /// Between two looks of the run's own thread.
 const TURN_NS: u64 = 50_000_000;
+/// So long before the window closes the workers' threads are looked at: a moment later some have ended.
+const LAST_LOOK_NS: u64 = 20_000_000;
 /// From the last assignment to the first message, so that every worker is there.
 const LEAD_NS: u64 = 50_000_000;
 /// Between two looks at whether the groups are done.
@@ -245,7 +247,9 @@ impl<'a> Run<'a> {
 
             let planned_ns = self.plan.schedule.end_ns();
             let start_ns = (now_ns() + LEAD_NS).next_multiple_of(TURN_NS);
-            let producers = self.producer_workers(&desk, start_ns)?;
+            let senders = Senders { intervals: desk.to_intervals.clone(), evidence: desk.to_evidence.clone() };
+            let producers =
+                producer_workers(self.plan, self.driver, self.control, senders, self.topic.partitions, start_ns)?;
             self.control.start_at(start_ns);
             self.control.end_at(start_ns + planned_ns);
             let producers: Result<Vec<_>, _> = producers
@@ -254,7 +258,8 @@ impl<'a> Run<'a> {
                 .collect();
             let producers = producers?;
             let window_start_ns = start_ns + self.plan.schedule.warmup_ns;
-            let watch = move || jitter::watch(window_start_ns, producer::TIMER_SLACK_NS, || self.control.end_ns());
+            let control = self.control;
+            let watch = move || jitter::watch(window_start_ns, producer::TIMER_SLACK_NS, || control.end_ns());
             let jitter = named("jitter").spawn_scoped(scope, watch).map_err(RunError::Thread)?;
             let (samples, threads) = self.oversee(&mut desk, start_ns, &producers, progress)?;
             let producers: Vec<ProducerReport> = producers.into_iter().map(joined).collect();
@@ -320,35 +325,6 @@ impl<'a> Run<'a> {
         Ok(workers)
     }
 
-    fn producer_workers(&self, desk: &Desk, start_ns: u64) -> Result<Vec<ProducerWorker<'_>>, RunError> {
-        let spec = self.plan.workload(self.topic.partitions);
-        let shape = self.plan.shape(self.topic.partitions);
-        let origin_ns = series_origin_ns(&self.plan.schedule, start_ns);
-        let worker = |index: u16| {
-            let identity = ProducerIdentity { run_id: self.plan.run_id, index, epoch: 0 };
-            Ok(ProducerWorker {
-                control: self.control,
-                start_ns,
-                operations: self.plan.schedule.operations(index),
-                workload: Workload::new(&spec, identity)?,
-                producer: self.driver.producer(usize::from(index))?,
-                drain_timeout: self.plan.drain_timeout,
-                opening: None,
-                books: Books {
-                    control: self.control,
-                    schedule: self.plan.schedule,
-                    start_ns,
-                    recorder: Recorder::new(Source::Producer(index), origin_ns, desk.to_intervals.clone()),
-                    ledger: Ledger::new(identity, shape),
-                    evidence: desk.to_evidence.clone(),
-                    in_flight: InFlight::default(),
-                    report: ProducerReport::default(),
-                },
-            })
-        };
-        (0..self.plan.schedule.producers).map(worker).collect()
-    }
-
     fn wait_for_assignments(&self, consumers: &[ScopedJoinHandle<'_, ConsumerReport>]) -> Result<(), RunError> {
         let deadline = Instant::now() + ASSIGNED_WITHIN;
         while !self.groups.iter().all(GroupProgress::is_settled) {
@@ -380,6 +356,11 @@ impl<'a> Run<'a> {
         let mut ended = false;
         let mut wake_ns = start_ns;
         while !producers.iter().all(ScopedJoinHandle::is_finished) {
+            let last_look_ns = self.control.end_ns().saturating_sub(LAST_LOOK_NS);
+            if threads.is_empty() && last_look_ns < wake_ns + TURN_NS {
+                sleep_until(last_look_ns);
+                threads = threads_before.iter().flat_map(|before| Threads::now().since(before)).collect();
+            }
             wake_ns += TURN_NS;
             sleep_until(wake_ns);
             let now = now_ns();
@@ -391,7 +372,6 @@ impl<'a> Run<'a> {
             }
             if now >= end_ns && !ended {
                 ended = true;
-                threads = threads_before.iter().flat_map(|before| Threads::now().since(before)).collect();
                 progress.stage(Stage::Flushing);
             }
             if self.surroundings.broker_pid.is_some_and(has_ended) && self.control.cut_off_by().is_none() {
@@ -474,6 +454,47 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
+}
+
+/// Where producer workers hand over what they noted.
+struct Senders {
+    intervals: Sender<Interval>,
+    evidence: Sender<Evidence>,
+}
+
+fn producer_workers<'a>(
+    plan: &Plan,
+    driver: &dyn Driver,
+    control: &'a Control,
+    to: Senders,
+    partitions: i32,
+    start_ns: u64,
+) -> Result<Vec<ProducerWorker<'a>>, RunError> {
+    let (spec, shape) = (plan.workload(partitions), plan.shape(partitions));
+    let origin_ns = series_origin_ns(&plan.schedule, start_ns);
+    let worker = |index: u16| {
+        let identity = ProducerIdentity { run_id: plan.run_id, index, epoch: 0 };
+        Ok(ProducerWorker {
+            control,
+            start_ns,
+            operations: plan.schedule.operations(index),
+            workload: Workload::new(&spec, identity)?,
+            producer: driver.producer(usize::from(index))?,
+            drain_timeout: plan.drain_timeout,
+            opening: None,
+            books: Books {
+                control,
+                schedule: plan.schedule,
+                start_ns,
+                recorder: Recorder::new(Source::Producer(index), origin_ns, to.intervals.clone()),
+                ledger: Ledger::new(identity, shape),
+                evidence: to.evidence.clone(),
+                in_flight: InFlight::default(),
+                report: ProducerReport::default(),
+            },
+        })
+    };
+    (0..plan.schedule.producers).map(worker).collect()
 }
 
 /// From where the series counts its seconds: such that one of them begins with the window.

@@ -11,6 +11,7 @@ pub mod embedded;
 pub mod identity;
 mod kafka;
 mod listener;
+pub mod null_sink;
 pub mod process;
 pub mod supervise;
 
