@@ -30,7 +30,7 @@
 //!   intended→ack's (and more than [`NOISE_NS`]): the tail is the machine's, or its hypervisor's.
 //!
 //! **CUT SHORT**: the window or the verification is not what was asked for.
-//! - `ended`: by Ctrl-C, by the target's end, or during the warm-up.
+//! - `ended`: by Ctrl-C, by the target's end or another error, or during the warm-up.
 //! - `drain`: the groups had not read to the end when `--drain-timeout` was over, so that not every message is judged.
 
 use reports::figures::{count, duration_ms, duration_ns, number};
@@ -239,7 +239,7 @@ fn ended(run: &RunResult) -> Option<Invalidity> {
             "it was ended during its warm-up: nothing was measured".to_owned()
         }
         Ending::Interrupted => format!("the run was ended early; the figures cover {measured}"),
-        Ending::Failed { .. } => format!("the target's end ended the run; the figures cover {measured} up to there"),
+        Ending::Failed { .. } => format!("an error ended the run; the figures cover {measured} up to there"),
     };
     cut_short("ended", cause)
 }
