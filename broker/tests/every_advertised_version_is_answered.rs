@@ -336,6 +336,12 @@ fn committed_offsets(advertised: &mut Advertised, client: &mut Client) {
             assert_eq!(offset, 9, "version {version}");
         },
     );
+    advertised.answer(
+        client,
+        0,
+        |_| OffsetDeleteRequest::default().with_group_id(GroupId(text("never seen"))),
+        |version, response: OffsetDeleteResponse| assert_eq!(response.error_code, 69, "version {version}"),
+    );
 }
 
 fn cluster(advertised: &mut Advertised, client: &mut Client) {

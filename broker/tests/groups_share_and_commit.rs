@@ -31,6 +31,7 @@ mod error {
     pub const NON_EMPTY_GROUP: i16 = 68;
     pub const GROUP_ID_NOT_FOUND: i16 = 69;
     pub const MEMBER_ID_REQUIRED: i16 = 79;
+    pub const GROUP_SUBSCRIBED_TO_TOPIC: i16 = 86;
 }
 
 /// One member and its connection.
@@ -255,6 +256,42 @@ fn a_group_is_described_listed_and_deleted_when_empty() {
     assert_eq!((below_6.error_code, &*below_6.group_state), (0, "Dead"));
     let from_6 = admin.call(6, &describe).groups.remove(0);
     assert_eq!((from_6.error_code, &*from_6.group_state), (error::GROUP_ID_NOT_FOUND, "Dead"));
+}
+
+#[test]
+fn offsets_of_topics_that_a_group_does_not_consume_are_deleted() {
+    use kafka_protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
+    use kafka_protocol::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
+
+    let broker = TestBroker::start();
+    let mut client = broker.client();
+    support::create_topic(&mut client, TOPIC, 1);
+    assert_eq!(commit(&mut client, &commit_request("alone", TOPIC, 0, 42, "")), 0);
+    let delete = |client: &mut Client, group: &str, topic: &str, partitions: &[i32]| {
+        let partition = |index: &i32| OffsetDeleteRequestPartition::default().with_partition_index(*index);
+        let topic = OffsetDeleteRequestTopic::default()
+            .with_name(topic_name(topic))
+            .with_partitions(partitions.iter().map(partition).collect());
+        let request = OffsetDeleteRequest::default().with_group_id(GroupId(text(group))).with_topics(vec![topic]);
+        let response: OffsetDeleteResponse = client.call(0, &request);
+        let codes = response.topics.iter().flat_map(|topic| &topic.partitions);
+        let codes: Vec<_> = codes.map(|partition| (partition.partition_index, partition.error_code)).collect();
+        (response.error_code, codes)
+    };
+    assert_eq!(delete(&mut client, "unheard of", TOPIC, &[0]), (error::GROUP_ID_NOT_FOUND, vec![]));
+    let unknown = error::UNKNOWN_TOPIC_OR_PARTITION;
+    assert_eq!(delete(&mut client, "alone", "unheard of", &[0, 1]), (0, vec![(0, unknown), (1, unknown)]));
+    assert_eq!(committed(&mut client, "alone").0, 42);
+    assert_eq!(delete(&mut client, "alone", TOPIC, &[7, 0, 0]), (0, vec![(7, unknown), (0, 0)]));
+    assert_eq!(committed(&mut client, "alone").0, -1);
+    let broker = broker.restart();
+    assert_eq!(committed(&mut broker.client(), "alone").0, -1, "it stays deleted");
+
+    let mut member = stable_member(&broker);
+    let group_name = group().to_string();
+    let subscribed = delete(&mut broker.client(), &group_name, TOPIC, &[0]);
+    assert_eq!(subscribed, (0, vec![(0, error::GROUP_SUBSCRIBED_TO_TOPIC)]));
+    assert_eq!(member.leave(), 0);
 }
 
 #[test]

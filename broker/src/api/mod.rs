@@ -30,6 +30,7 @@ mod list_offsets;
 mod lookup;
 mod metadata;
 mod offset_commit;
+mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
@@ -144,6 +145,7 @@ impl Api {
             ApiKey::LeaveGroup => encode_response(head, &leave_group::handle(self, version, head.decode()?))?,
             ApiKey::OffsetCommit => encode_response(head, &offset_commit::handle(self, version, head.decode()?).await)?,
             ApiKey::OffsetFetch => encode_response(head, &offset_fetch::handle(self, version, head.decode()?))?,
+            ApiKey::OffsetDelete => encode_response(head, &offset_delete::handle(self, head.decode()?))?,
             ApiKey::DescribeGroups => encode_response(head, &describe_groups::handle(self, version, head.decode()?))?,
             ApiKey::ListGroups => encode_response(head, &list_groups::handle(self, head.decode()?))?,
             ApiKey::DeleteGroups => encode_response(head, &delete_groups::handle(self, head.decode()?))?,

@@ -123,6 +123,7 @@ pub(super) fn of(api: ApiKey) -> Option<&'static Body> {
         ApiKey::DescribeConfigs => &DESCRIBE_CONFIGS,
         ApiKey::CreatePartitions => &CREATE_PARTITIONS,
         ApiKey::DeleteGroups => &DELETE_GROUPS,
+        ApiKey::OffsetDelete => &OFFSET_DELETE,
         ApiKey::DescribeCluster => &DESCRIBE_CLUSTER,
         _ => return None,
     })
@@ -389,6 +390,14 @@ static CREATE_PARTITIONS: Body = body(
 );
 
 static DELETE_GROUPS: Body = body(2, &[STRINGS]); // group ids
+
+static OFFSET_DELETE: Body = body(
+    NEVER,
+    &[
+        STRING,                          // group id
+        structs![STRING, structs![I32]], // topic: name, partitions
+    ],
+);
 
 static DESCRIBE_CLUSTER: Body = body(
     0,

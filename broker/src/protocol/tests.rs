@@ -142,6 +142,7 @@ fn decode(request: &Request) -> Result<Bytes, RequestError> {
         ApiKey::DescribeConfigs => again::<DescribeConfigsRequest>(request),
         ApiKey::CreatePartitions => again::<CreatePartitionsRequest>(request),
         ApiKey::DeleteGroups => again::<DeleteGroupsRequest>(request),
+        ApiKey::OffsetDelete => again::<OffsetDeleteRequest>(request),
         ApiKey::DescribeCluster => again::<DescribeClusterRequest>(request),
         other => panic!("{other:?} is not served"),
     }

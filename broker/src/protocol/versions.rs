@@ -31,7 +31,7 @@ const fn served(api: ApiKey, min: i16, max: i16) -> Served {
 }
 
 /// Everything that is served, by API key.
-pub static SERVED: [Served; 22] = [
+pub static SERVED: [Served; 23] = [
     Served { advertised_min: 0, ..served(ApiKey::Produce, 3, 13) },
     served(ApiKey::Fetch, 4, 18),
     served(ApiKey::ListOffsets, 1, 10),
@@ -53,6 +53,7 @@ pub static SERVED: [Served; 22] = [
     served(ApiKey::DescribeConfigs, 1, 4),
     served(ApiKey::CreatePartitions, 0, 3),
     served(ApiKey::DeleteGroups, 0, 2),
+    served(ApiKey::OffsetDelete, 0, 0),
     served(ApiKey::DescribeCluster, 0, 2),
 ];
 
