@@ -20,6 +20,7 @@ use super::errors::{AsKafkaError, KafkaError};
 use super::lookup::{self, TopicKey};
 use super::reply::{Outcome, Part, Reply};
 use super::{Api, HandleError};
+use crate::background::pool::Unfinished;
 use crate::protocol::Request;
 use crate::protocol::fetch::{FetchResponse, FetchedPartition, FetchedTopic, Piece, encode_fetch_response};
 use crate::topic::{Isolation, Partition, PartitionRead, Wait};
@@ -39,10 +40,10 @@ pub(super) async fn handle(api: &Api, head: &Request) -> Result<Outcome, HandleE
     }
     let asked = Asked::resolve(api, head.version, &request);
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
-    let mut plan = asked.plan(api);
+    let mut plan = asked.plan(api).await?;
     while !plan.is_final && plan.size_bytes < asked.min_bytes {
         let woken = asked.wait(&plan, deadline).await;
-        plan = asked.plan(api);
+        plan = asked.plan(api).await?;
         if !woken {
             break;
         }
@@ -98,20 +99,20 @@ impl Asked {
         }
     }
 
-    fn plan(&self, api: &Api) -> Plan {
+    async fn plan(&self, api: &Api) -> Result<Plan, Unfinished> {
         let mut size_bytes = 0;
         let mut is_final = self.positions.is_empty();
         let mut reads = Vec::with_capacity(self.positions.len());
         for position in &self.positions {
             let left_bytes = self.max_bytes.saturating_sub(size_bytes);
-            let read = position.read(api, left_bytes, self.isolation, size_bytes == 0);
+            let read = position.read(api, left_bytes, self.isolation, size_bytes == 0).await?;
             match &read {
                 Ok(read) => size_bytes += read.size_bytes,
                 Err(_) => is_final = true,
             }
             reads.push(read);
         }
-        Plan { reads, size_bytes, is_final }
+        Ok(Plan { reads, size_bytes, is_final })
     }
 
     /// Waits until the bytes that `plan` lacks were appended, or a partition is gone; false at the deadline.
@@ -127,22 +128,33 @@ impl Asked {
 }
 
 impl Position {
-    fn read(
+    /// Plans from memory and the page cache; where that does not do, elsewhere.
+    async fn read(
         &self,
         api: &Api,
         left_bytes: usize,
         isolation: Isolation,
         at_least_one: bool,
-    ) -> Result<PartitionRead, KafkaError> {
-        let partition = self.partition.as_ref().map_err(|error| *error)?;
-        let max_bytes = self.max_bytes.min(left_bytes);
-        partition
+    ) -> Result<Result<PartitionRead, KafkaError>, Unfinished> {
+        let partition = match &self.partition {
+            Ok(partition) => partition,
+            Err(error) => return Ok(Err(*error)),
+        };
+        let (offset, max_bytes) = (self.offset, self.max_bytes.min(left_bytes));
+        let resident = partition
             .check_leader_epoch(self.leader_epoch)
-            .and_then(|()| partition.read(self.offset, max_bytes, isolation, at_least_one))
-            .map_err(|error| {
-                api.storage_alarm.hear(partition, &error, api.clock.now_ms());
-                error.kafka_error()
-            })
+            .and_then(|()| partition.read_resident(offset, max_bytes, isolation, at_least_one));
+        let read = match resident.transpose() {
+            Some(read) => read,
+            None => {
+                let partition = partition.clone();
+                api.disk_waits.run(move || partition.read(offset, max_bytes, isolation, at_least_one)).await?
+            }
+        };
+        Ok(read.map_err(|error| {
+            api.storage_alarm.hear(partition, &error, api.clock.now_ms());
+            error.kafka_error()
+        }))
     }
 }
 

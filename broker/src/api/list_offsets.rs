@@ -9,8 +9,9 @@ use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use super::Api;
 use super::errors::{AsKafkaError, KafkaError};
 use super::lookup::{self, TopicKey};
+use crate::background::pool::Unfinished;
 use crate::log::TimestampOffset;
-use crate::topic::{Isolation, Partition, PartitionError};
+use crate::topic::{Isolation, Partition, PartitionError, Topics};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -21,11 +22,24 @@ const LATEST_TIERED: i64 = -5;
 /// The answer when there is no such record, and the part of every answer that is not known.
 const UNKNOWN: TimestampOffset = TimestampOffset { timestamp: -1, offset: -1, leader_epoch: -1 };
 
-/// Looks each partition up on its own.
-pub(super) fn handle(api: &Api, version: i16, request: ListOffsetsRequest) -> ListOffsetsResponse {
+/// Looks each partition up on its own. A search by timestamp reads from disk, and decompresses.
+pub(super) async fn handle(
+    api: &Api,
+    version: i16,
+    request: ListOffsetsRequest,
+) -> Result<ListOffsetsResponse, Unfinished> {
+    let mut asked = request.topics.iter().flat_map(|topic| &topic.partitions);
+    if asked.any(|asked| asked.timestamp == MAX_TIMESTAMP || asked.timestamp >= 0) {
+        let topics = api.topics.clone();
+        return api.disk_waits.run(move || look_up(&topics, version, request)).await;
+    }
+    Ok(look_up(&api.topics, version, request))
+}
+
+fn look_up(known: &Topics, version: i16, request: ListOffsetsRequest) -> ListOffsetsResponse {
     let isolation = super::isolation(request.isolation_level);
     let topics = request.topics.into_iter().map(|asked| {
-        let topic = lookup::topic(&api.topics, TopicKey::Name(&asked.name));
+        let topic = lookup::topic(known, TopicKey::Name(&asked.name));
         let partitions = asked.partitions.iter().map(|asked| {
             let found = lookup::partition(&topic, asked.partition_index)
                 .and_then(|partition| place(partition, version, asked, isolation));

@@ -48,6 +48,7 @@ use std::sync::Arc;
 use kafka_protocol::messages::BrokerId;
 use kafka_protocol::protocol::StrBytes;
 
+use crate::background::pool::{Pool, Unfinished};
 use crate::clock::Clock;
 use crate::coordinator::GroupCoordinator;
 use crate::metadata::Metadata;
@@ -68,6 +69,8 @@ pub struct Api {
     settings: ApiSettings,
     clock: Clock,
     metrics: Arc<Metrics>,
+    /// Where what may wait for the disk is done.
+    disk_waits: Pool,
     producer_ids: ProducerIds,
     storage_alarm: StorageAlarm,
 }
@@ -81,6 +84,9 @@ enum HandleError {
     /// Ours.
     #[error(transparent)]
     Response(#[from] ResponseError),
+    /// Ours, or the broker is stopping.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
     /// A request whose API the version table has and [`Api::answer`] lacks.
     #[error("{0:?} has no handler")]
     NoHandler(ApiKey),
@@ -95,6 +101,7 @@ impl Api {
         settings: ApiSettings,
         clock: Clock,
         metrics: Arc<Metrics>,
+        disk_waits: Pool,
     ) -> Self {
         Api {
             topics,
@@ -103,6 +110,7 @@ impl Api {
             settings,
             clock,
             metrics,
+            disk_waits,
             producer_ids: ProducerIds::default(),
             storage_alarm: StorageAlarm::default(),
         }
@@ -120,7 +128,7 @@ impl Api {
     async fn answer(&self, head: &Request, peer: &Peer) -> Result<Outcome, HandleError> {
         let version = head.version;
         let frame = match head.api {
-            ApiKey::Produce => return produce::handle(self, head),
+            ApiKey::Produce => return produce::handle(self, head).await,
             ApiKey::Fetch => return fetch::handle(self, head).await,
             ApiKey::ApiVersions => encode_response(head, &api_versions::handle(head)?)?,
             ApiKey::Metadata => encode_response(head, &metadata::handle(self, version, head.decode()?, peer).await)?,
@@ -129,7 +137,7 @@ impl Api {
             ApiKey::CreatePartitions => encode_response(head, &create_partitions::handle(self, head.decode()?).await)?,
             ApiKey::DescribeConfigs => encode_response(head, &describe_configs::handle(self, head.decode()?))?,
             ApiKey::DescribeCluster => encode_response(head, &describe_cluster::handle(self, head.decode()?, peer))?,
-            ApiKey::ListOffsets => encode_response(head, &list_offsets::handle(self, version, head.decode()?))?,
+            ApiKey::ListOffsets => encode_response(head, &list_offsets::handle(self, version, head.decode()?).await?)?,
             ApiKey::OffsetForLeaderEpoch => {
                 encode_response(head, &offset_for_leader_epoch::handle(self, head.decode()?))?
             }

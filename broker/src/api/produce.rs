@@ -10,6 +10,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
@@ -18,20 +19,23 @@ use super::errors::{ErrorWithMessage, KafkaError};
 use super::lookup::{self, TopicKey};
 use super::reply::{Outcome, Reply};
 use super::{Api, HandleError};
+use crate::background::pool::Unfinished;
 use crate::log::Appended;
 use crate::protocol::{Request, encode_response};
 use crate::record::BatchHeader;
-use crate::topic::Topic;
+use crate::topic::{Partition, Topic};
 
 /// Appends to each partition on its own.
-pub(super) fn handle(api: &Api, head: &Request) -> Result<Outcome, HandleError> {
+pub(super) async fn handle(api: &Api, head: &Request) -> Result<Outcome, HandleError> {
     let request: ProduceRequest = head.decode()?;
     api.metrics.produce_requests.increment();
     let refused = refusal(&request);
     let now_ms = api.clock.now_ms();
     let mut failed = None;
-    let topics = request.topic_data.into_iter();
-    let responses = topics.map(|topic| produce_to(api, head.version, topic, refused, now_ms, &mut failed)).collect();
+    let mut responses = Vec::with_capacity(request.topic_data.len());
+    for topic in request.topic_data {
+        responses.push(produce_to(api, head.version, topic, refused, now_ms, &mut failed).await?);
+    }
     if request.acks == 0 {
         return Ok(match failed {
             None => Outcome::NoReply,
@@ -50,23 +54,23 @@ fn refusal(request: &ProduceRequest) -> Option<KafkaError> {
     (!matches!(request.acks, -1..=1)).then_some(KafkaError::InvalidRequiredAcks)
 }
 
-fn produce_to(
+async fn produce_to(
     api: &Api,
     version: i16,
     asked: TopicProduceData,
     refused: Option<KafkaError>,
     now_ms: i64,
     failed: &mut Option<KafkaError>,
-) -> TopicProduceResponse {
+) -> Result<TopicProduceResponse, Unfinished> {
     let key = if version < 13 { TopicKey::Name(&asked.name) } else { TopicKey::Id(asked.topic_id) };
     let topic = match refused {
         Some(error) => Err(error),
         None => lookup::topic(&api.topics, key),
     };
-    let partitions = asked.partition_data.into_iter().map(|data| {
-        let index = data.index;
-        let response = PartitionProduceResponse::default().with_index(index);
-        match append(api, &topic, data, now_ms) {
+    let mut partitions = Vec::with_capacity(asked.partition_data.len());
+    for data in asked.partition_data {
+        let response = PartitionProduceResponse::default().with_index(data.index);
+        partitions.push(match append(api, &topic, data, now_ms).await? {
             Ok(appended) => response
                 .with_base_offset(appended.base_offset)
                 .with_log_append_time_ms(appended.log_append_time_ms.unwrap_or(-1))
@@ -76,20 +80,46 @@ fn produce_to(
                 failed.get_or_insert(refused.error());
                 response.with_error_code(refused.code()).with_error_message(refused.message()).with_base_offset(-1)
             }
-        }
-    });
-    TopicProduceResponse::default()
-        .with_partition_responses(partitions.collect())
+        });
+    }
+    Ok(TopicProduceResponse::default()
+        .with_partition_responses(partitions)
         .with_name(asked.name)
-        .with_topic_id(asked.topic_id)
+        .with_topic_id(asked.topic_id))
 }
 
-fn append(
+async fn append(
     api: &Api,
     topic: &Result<Arc<Topic>, KafkaError>,
     data: PartitionProduceData,
     now_ms: i64,
-) -> Result<Appended, ErrorWithMessage> {
+) -> Result<Result<Appended, ErrorWithMessage>, Unfinished> {
+    let (partition, records) = match admit(topic, data) {
+        Ok(admitted) => admitted,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let appended = match partition.append_may_wait() {
+        false => partition.append(&records, now_ms),
+        true => {
+            let partition = partition.clone();
+            api.disk_waits.run(move || partition.append(&records, now_ms)).await?
+        }
+    };
+    if let Ok(Appended { duplicate: false, size_bytes, .. }) = appended {
+        api.metrics.produce_batches.increment();
+        api.metrics.produce_bytes.add(size_bytes as u64);
+    }
+    Ok(appended.map_err(|error| {
+        api.storage_alarm.hear(partition, &error, now_ms);
+        ErrorWithMessage::from(error)
+    }))
+}
+
+/// The partition, and the records that may go there.
+fn admit(
+    topic: &Result<Arc<Topic>, KafkaError>,
+    data: PartitionProduceData,
+) -> Result<(&Arc<Partition>, Bytes), ErrorWithMessage> {
     let partition = lookup::partition(topic, data.index)?;
     if topic.as_ref().is_ok_and(|topic| topic.internal) {
         return Err(ErrorWithMessage::new(KafkaError::InvalidTopicException, "internal topics take no records"));
@@ -98,13 +128,5 @@ fn append(
     if BatchHeader::parse(&records).is_ok_and(|header| header.is_transactional()) {
         return Err(KafkaError::TransactionalIdAuthorizationFailed.into());
     }
-    let appended = partition.append(&records, now_ms).map_err(|error| {
-        api.storage_alarm.hear(partition, &error, now_ms);
-        ErrorWithMessage::from(error)
-    })?;
-    if !appended.duplicate {
-        api.metrics.produce_batches.increment();
-        api.metrics.produce_bytes.add(appended.size_bytes as u64);
-    }
-    Ok(appended)
+    Ok((partition, records))
 }

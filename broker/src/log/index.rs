@@ -19,7 +19,7 @@ use std::sync::Mutex;
 use super::LogError;
 use super::scan::HeaderScan;
 use super::segment::lock;
-use super::storage;
+use super::storage::{self, Access};
 use crate::record::BatchHeader;
 
 /// Entries that a search reads at once.
@@ -75,12 +75,17 @@ impl<const N: usize> Table<N> {
             }
             tail.written
         };
-        written.checked_sub(1).map(|last| self.written_entry(last)).transpose()
+        written.checked_sub(1).map(|last| self.written_entry(last, Access::MayWait)).transpose()
     }
 
     /// The last of the leading entries that satisfy `holds`, which must hold for a prefix only. The search begins around
     /// entry `guess`: where batches are much alike, one read finds it, and none where it was gathered last.
-    pub(super) fn last_where(&self, guess: u64, holds: impl Fn(&[u8; N]) -> bool) -> Result<Option<[u8; N]>, LogError> {
+    pub(super) fn last_where(
+        &self,
+        guess: u64,
+        access: Access,
+        holds: impl Fn(&[u8; N]) -> bool,
+    ) -> Result<Option<[u8; N]>, LogError> {
         let (mut low, mut high) = {
             let tail = lock(&self.tail);
             match tail.gathered.partition_point(&holds) {
@@ -94,7 +99,7 @@ impl<const N: usize> Table<N> {
         while low < high {
             let start = middle.saturating_sub(PAGE_ENTRIES / 2).min(high.saturating_sub(PAGE_ENTRIES)).max(low);
             let page = &mut page[..(high - start).min(PAGE_ENTRIES) as usize];
-            self.read(start, page.as_flattened_mut())?;
+            self.read(start, page.as_flattened_mut(), access)?;
             match page.partition_point(&holds) {
                 0 => high = start,
                 all if all == page.len() => low = start + all as u64,
@@ -102,7 +107,7 @@ impl<const N: usize> Table<N> {
             }
             middle = low + (high - low) / 2;
         }
-        low.checked_sub(1).map(|last| self.written_entry(last)).transpose()
+        low.checked_sub(1).map(|last| self.written_entry(last, access)).transpose()
     }
 
     /// Adds an entry. Should it fail, for want of room to write out those before it, the table is as before.
@@ -148,7 +153,7 @@ impl<const N: usize> Table<N> {
         let written = usize::try_from(lock(&self.tail).written).unwrap_or(usize::MAX).min(entries.len());
         let mut found = vec![[0; N]; written];
         if written > 0 {
-            self.read(0, found.as_flattened_mut())?;
+            self.read(0, found.as_flattened_mut(), Access::MayWait)?;
         }
         Ok(found.iter().zip(entries).take_while(|(found, entry)| found == entry).count())
     }
@@ -159,14 +164,15 @@ impl<const N: usize> Table<N> {
     }
 
     /// Entry `index`, which must be in the file.
-    fn written_entry(&self, index: u64) -> Result<[u8; N], LogError> {
+    fn written_entry(&self, index: u64, access: Access) -> Result<[u8; N], LogError> {
         let mut entry = [0; N];
-        self.read(index, &mut entry)?;
+        self.read(index, &mut entry, access)?;
         Ok(entry)
     }
 
-    fn read(&self, index: u64, entries: &mut [u8]) -> Result<(), LogError> {
-        let read = storage::read_at(&self.file, entries, index * N as u64).map_err(LogError::io("read", &self.path))?;
+    fn read(&self, index: u64, entries: &mut [u8], access: Access) -> Result<(), LogError> {
+        let read = storage::read_at_by(access, &self.file, entries, index * N as u64)
+            .map_err(LogError::io("read", &self.path))?;
         if read < entries.len() {
             return Err(LogError::Malformed { path: self.path.clone(), reason: "shorter than when opened".into() });
         }
@@ -273,14 +279,24 @@ impl Indexes {
     }
 
     /// The last entry whose offset is at most `offset`, in a segment that ends at `end_offset`.
-    pub(super) fn up_to_offset(&self, offset: i64, end_offset: i64) -> Result<Option<OffsetEntry>, LogError> {
+    pub(super) fn up_to_offset(
+        &self,
+        offset: i64,
+        end_offset: i64,
+        access: Access,
+    ) -> Result<Option<OffsetEntry>, LogError> {
         let (ahead, all) = (offset - self.base_offset, end_offset - self.base_offset);
-        self.last_offset_entry_where(ahead.max(0) as u64, all.max(0) as u64, |entry| entry.offset <= offset)
+        self.last_offset_entry_where(ahead.max(0) as u64, all.max(0) as u64, access, |entry| entry.offset <= offset)
     }
 
     /// The last entry whose position is at most `position`, in a segment of `size_bytes`.
-    pub(super) fn up_to_position(&self, position: u64, size_bytes: u64) -> Result<Option<OffsetEntry>, LogError> {
-        self.last_offset_entry_where(position, size_bytes, |entry| entry.position <= position)
+    pub(super) fn up_to_position(
+        &self,
+        position: u64,
+        size_bytes: u64,
+        access: Access,
+    ) -> Result<Option<OffsetEntry>, LogError> {
+        self.last_offset_entry_where(position, size_bytes, access, |entry| entry.position <= position)
     }
 
     /// `ahead` of `all` is how far into the segment the entry should be.
@@ -288,17 +304,20 @@ impl Indexes {
         &self,
         ahead: u64,
         all: u64,
+        access: Access,
         holds: impl Fn(OffsetEntry) -> bool,
     ) -> Result<Option<OffsetEntry>, LogError> {
         let decode = |bytes: &[u8; 8]| OffsetEntry::from_bytes(bytes, self.base_offset);
         let guess = u128::from(self.offsets.len()) * u128::from(ahead.min(all)) / u128::from(all.max(1));
-        Ok(self.offsets.last_where(guess as u64, |bytes| holds(decode(bytes)))?.map(|bytes| decode(&bytes)))
+        Ok(self.offsets.last_where(guess as u64, access, |bytes| holds(decode(bytes)))?.map(|bytes| decode(&bytes)))
     }
 
     /// The last entry whose timestamp is below `timestamp`: everything up to its offset is older than that.
     pub(super) fn below_timestamp(&self, timestamp: i64) -> Result<Option<TimeEntry>, LogError> {
         let decode = |bytes: &[u8; 12]| TimeEntry::from_bytes(bytes, self.base_offset);
-        let found = self.times.last_where(self.times.len() / 2, |bytes| decode(bytes).timestamp < timestamp)?;
+        let found = self
+            .times
+            .last_where(self.times.len() / 2, Access::MayWait, |bytes| decode(bytes).timestamp < timestamp)?;
         Ok(found.map(|bytes| decode(&bytes)))
     }
 
@@ -470,7 +489,7 @@ mod tests {
             }
             prop_assert_eq!(table.len(), entries.len() as u64);
             prop_assert_eq!(table.last().unwrap(), entries.last().copied());
-            let found = table.last_where(guess.index(2_000) as u64, |entry| u64::from_be_bytes(*entry) <= target);
+            let found = table.last_where(guess.index(2_000) as u64, Access::Resident, |entry| u64::from_be_bytes(*entry) <= target);
             let expected = values.iter().rfind(|value| **value <= target);
             prop_assert_eq!(found.unwrap().map(u64::from_be_bytes), expected.copied());
             table.write_out().unwrap();
@@ -499,7 +518,7 @@ mod tests {
         storage::faults::set_space(Some(100));
         let kept = (0..2 * GATHERED_ENTRIES).take_while(|index| table.append(entry(*index)).is_ok()).count();
         assert_eq!(kept, GATHERED_ENTRIES);
-        assert_eq!(table.last_where(0, |_| true).unwrap(), Some(entry(kept - 1)));
+        assert_eq!(table.last_where(0, Access::MayWait, |_| true).unwrap(), Some(entry(kept - 1)));
         storage::faults::set_space(None);
         table.append(entry(kept)).unwrap();
         table.write_out().unwrap();

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::segment::Segment;
-use super::{Log, LogError, ReadError, ReadPlan, TimestampOffset, storage};
+use super::storage::{self, Access};
+use super::{Log, LogError, ReadError, ReadPlan, TimestampOffset};
 use crate::record::{Batch, BatchHeader};
 use crate::region::FileRegion;
 
@@ -32,6 +33,7 @@ struct Wanted {
     below: i64,
     max_bytes: u64,
     at_least_one: bool,
+    access: Access,
 }
 
 impl Wanted {
@@ -45,11 +47,33 @@ impl Wanted {
 impl Log {
     /// Plans whole batches of one segment: from the batch that holds offset `from` (it may begin before) up to the
     /// exclusive offset `below`, at most `max_bytes`. The first batch is planned even if it is larger where
-    /// `at_least_one`. Empty if there is nothing between the two.
+    /// `at_least_one`. Empty if there is nothing between the two. May wait for the disk.
     pub fn read(&self, from: i64, below: i64, max_bytes: usize, at_least_one: bool) -> Result<ReadPlan, ReadError> {
-        let log_end_offset = self.log_end_offset();
+        let max_bytes = max_bytes as u64;
+        self.plan(Wanted { from, below, max_bytes, at_least_one, access: Access::MayWait })
+    }
+
+    /// As [`Log::read`], for threads that must not wait: `None` where the plan needs something that is not in memory.
+    pub fn read_resident(
+        &self,
+        from: i64,
+        below: i64,
+        max_bytes: usize,
+        at_least_one: bool,
+    ) -> Result<Option<ReadPlan>, ReadError> {
+        let max_bytes = max_bytes as u64;
+        match self.plan(Wanted { from, below, max_bytes, at_least_one, access: Access::Resident }) {
+            Err(ReadError::Storage(LogError::Io { source, .. })) if source.kind() == io::ErrorKind::WouldBlock => {
+                Ok(None)
+            }
+            plan => plan.map(Some),
+        }
+    }
+
+    fn plan(&self, wanted: Wanted) -> Result<ReadPlan, ReadError> {
+        let (from, log_end_offset) = (wanted.from, self.log_end_offset());
         self.check_offset(from, log_end_offset)?;
-        let wanted = Wanted { from, below: below.min(log_end_offset), max_bytes: max_bytes as u64, at_least_one };
+        let wanted = Wanted { below: wanted.below.min(log_end_offset), ..wanted };
         if from >= wanted.below {
             return Ok(ReadPlan::default());
         }
@@ -108,10 +132,10 @@ impl Log {
             let older =
                 segment.indexes()?.below_timestamp(timestamp)?.map_or(segment.base_offset, |entry| entry.offset);
             let size_bytes = segment.size_bytes();
-            let Some((position, _)) = segment.locate(older.max(start), size_bytes)? else { continue };
+            let Some((position, _)) = segment.locate(older.max(start), size_bytes, Access::MayWait)? else { continue };
             let recent_enough =
                 |header: &BatchHeader| header.max_timestamp >= timestamp && header.last_offset() >= start;
-            if let Some((position, header)) = segment.find_from(position, size_bytes, recent_enough)? {
+            if let Some((position, header)) = segment.find_from(position, size_bytes, Access::MayWait, recent_enough)? {
                 let found = first_record(segment, position, &header, timestamp, start)?;
                 return Ok(Some(found).filter(|found| found.offset < below));
             }
@@ -171,13 +195,15 @@ fn plan(segment: &Arc<Segment>, wanted: Wanted) -> Result<Planned, ReadError> {
         (extent.size_bytes, extent.end_offset)
     };
     // The file may prove shorter once it is opened (zeros at its end).
-    segment.file()?;
+    segment.file_by(wanted.access)?;
     let size_bytes = size_bytes.min(segment.size_bytes());
-    let Some((start, first)) = segment.locate(wanted.from, size_bytes)? else { return Ok(Planned::PastEnd) };
+    let Some((start, first)) = segment.locate(wanted.from, size_bytes, wanted.access)? else {
+        return Ok(Planned::PastEnd);
+    };
     let limit = if wanted.below >= end_offset {
         size_bytes
     } else {
-        segment.locate(wanted.below, size_bytes)?.map_or(size_bytes, |(position, _)| position)
+        segment.locate(wanted.below, size_bytes, wanted.access)?.map_or(size_bytes, |(position, _)| position)
     };
     if limit <= start {
         return Ok(Planned::Nothing);
@@ -187,7 +213,7 @@ fn plan(segment: &Arc<Segment>, wanted: Wanted) -> Result<Planned, ReadError> {
     let last_fitting_end = match () {
         () if limit <= room_end => limit,
         () if first_end > room_end => start,
-        () => segment.last_end(first_end, room_end, limit)?,
+        () => segment.last_end(first_end, room_end, limit, wanted.access)?,
     };
     Ok(wanted.span(start, first_end, last_fitting_end, false).into())
 }

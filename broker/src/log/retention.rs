@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::checkpoint::Point;
 use super::recovery;
 use super::segment::{Segment, lock};
-use super::storage::{self, Durability};
+use super::storage::{self, Access, Durability};
 use super::writer::Writer;
 use super::{Log, LogError, LogSettings, ReadError};
 
@@ -175,7 +175,7 @@ impl Log {
 
     /// Where the batch with `offset` starts, if the segment has it.
     fn cut_position(&self, segment: &Segment, offset: i64) -> Result<Option<u64>, LogError> {
-        match segment.locate(offset, segment.size_bytes()) {
+        match segment.locate(offset, segment.size_bytes(), Access::MayWait) {
             Ok(found) => Ok(found.map(|(position, _)| position)),
             Err(ReadError::Storage(error)) => Err(error),
             Err(error) => Err(LogError::Malformed { path: segment.path("log"), reason: error.to_string() }),

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 
-use super::storage;
+use super::storage::{self, Access};
 use crate::record::{BatchError, BatchHeader, HEADER_BYTES};
 
 /// Bytes read at once while batches are smaller than that; of larger ones only the header is read.
@@ -37,12 +37,26 @@ pub(super) struct HeaderScan<'a> {
     chunk: Vec<u8>,
     chunk_position: u64,
     last_size_bytes: usize,
+    access: Access,
 }
 
 impl<'a> HeaderScan<'a> {
     /// Walks from the batch that starts at `position` up to byte `limit`.
     pub(super) fn new(file: &'a File, position: u64, limit: u64) -> Self {
-        HeaderScan { file, position, limit, chunk: Vec::new(), chunk_position: position, last_size_bytes: 0 }
+        HeaderScan {
+            file,
+            position,
+            limit,
+            chunk: Vec::new(),
+            chunk_position: position,
+            last_size_bytes: 0,
+            access: Access::MayWait,
+        }
+    }
+
+    /// The same walk, waiting for the disk or not.
+    pub(super) fn by(self, access: Access) -> Self {
+        HeaderScan { access, ..self }
     }
 
     /// The next batch's position and header; `None` at the limit.
@@ -69,7 +83,7 @@ impl<'a> HeaderScan<'a> {
     fn fill(&mut self, position: u64, left: u64) -> io::Result<&[u8]> {
         let wanted = if self.last_size_bytes > CHUNK_BYTES { HEADER_BYTES } else { CHUNK_BYTES };
         self.chunk.resize(wanted.min(usize::try_from(left).unwrap_or(usize::MAX)), 0);
-        let read = storage::read_at(self.file, &mut self.chunk, position)?;
+        let read = storage::read_at_by(self.access, self.file, &mut self.chunk, position)?;
         self.chunk.truncate(read);
         self.chunk_position = position;
         Ok(&self.chunk)

@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use super::index::{IndexBuilder, Indexes, TimeEntry};
 use super::scan::{self, HeaderScan, ScanError};
-use super::{LogError, ReadError, storage};
+use super::storage::{self, Access};
+use super::{LogError, ReadError};
 use crate::record::{BatchHeader, HEADER_BYTES};
 
 /// Batches at the end of the active segment whose positions are kept in memory: where consumers that keep up read.
@@ -147,6 +149,29 @@ impl Segment {
         self.file()
     }
 
+    /// Whether its files are open.
+    pub(super) fn is_open(&self) -> bool {
+        self.file.get().is_some() && self.indexes.get().is_some()
+    }
+
+    /// The log file, opened now or not.
+    pub(super) fn file_by(&self, access: Access) -> Result<&Arc<File>, LogError> {
+        match self.file.get() {
+            Some(file) => Ok(file),
+            None if access == Access::MayWait => self.file(),
+            None => Err(LogError::io("open", self.path("log"))(io::ErrorKind::WouldBlock.into())),
+        }
+    }
+
+    /// The indexes, opened now or not.
+    fn indexes_by(&self, access: Access) -> Result<&Indexes, LogError> {
+        match self.indexes.get() {
+            Some(indexes) => Ok(indexes),
+            None if access == Access::MayWait => self.indexes(),
+            None => Err(LogError::io("open", self.path("index"))(io::ErrorKind::WouldBlock.into())),
+        }
+    }
+
     /// A segment that another tool preallocated may end in zeros: they are no batches.
     fn leave_out_zero_tail(&self, file: &File) -> std::io::Result<()> {
         let size_bytes = self.size_bytes();
@@ -235,9 +260,15 @@ impl Segment {
     }
 
     /// The first batch below byte `limit` whose last offset is at least `offset`.
-    pub(super) fn locate(&self, offset: i64, limit: u64) -> Result<Option<(u64, BatchHeader)>, ReadError> {
-        let start = self.indexes()?.up_to_offset(offset, self.end_offset())?.map_or(0, |entry| entry.position);
-        self.find_from(start, limit, |header| header.last_offset() >= offset)
+    pub(super) fn locate(
+        &self,
+        offset: i64,
+        limit: u64,
+        access: Access,
+    ) -> Result<Option<(u64, BatchHeader)>, ReadError> {
+        let indexed = self.indexes_by(access)?.up_to_offset(offset, self.end_offset(), access)?;
+        let start = indexed.map_or(0, |entry| entry.position);
+        self.find_from(start, limit, access, |header| header.last_offset() >= offset)
     }
 
     /// The first batch from the one at byte `start` up to byte `limit` that `wanted` holds for.
@@ -245,9 +276,10 @@ impl Segment {
         &self,
         start: u64,
         limit: u64,
+        access: Access,
         wanted: impl Fn(&BatchHeader) -> bool,
     ) -> Result<Option<(u64, BatchHeader)>, ReadError> {
-        let mut walk = HeaderScan::new(self.file()?, start, limit);
+        let mut walk = HeaderScan::new(self.file_by(access)?, start, limit).by(access);
         while let Some((position, header)) = walk.next().map_err(|error| self.damaged(error))? {
             if wanted(&header) {
                 return Ok(Some((position, header)));
@@ -257,10 +289,10 @@ impl Segment {
     }
 
     /// The end of the last batch that ends at or before byte `limit`, walking from the batch at byte `start`.
-    pub(super) fn last_end(&self, start: u64, limit: u64, size_bytes: u64) -> Result<u64, ReadError> {
-        let indexed =
-            self.indexes()?.up_to_position(limit, size_bytes)?.map_or(start, |entry| entry.position.max(start));
-        let mut walk = HeaderScan::new(self.file()?, indexed, size_bytes);
+    pub(super) fn last_end(&self, start: u64, limit: u64, size_bytes: u64, access: Access) -> Result<u64, ReadError> {
+        let indexed = self.indexes_by(access)?.up_to_position(limit, size_bytes, access)?;
+        let indexed = indexed.map_or(start, |entry| entry.position.max(start));
+        let mut walk = HeaderScan::new(self.file_by(access)?, indexed, size_bytes).by(access);
         let mut end = indexed;
         while let Some((position, header)) = walk.next().map_err(|error| self.damaged(error))? {
             let batch_end = position + header.size_bytes() as u64;

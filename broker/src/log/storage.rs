@@ -1,9 +1,11 @@
 //! The seam to the file system: everything the log does to files goes through here, so that a faulty one can stand in.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice, Read};
+use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+use rustix::io::{Errno, ReadWriteFlags};
 
 use super::LogError;
 
@@ -43,7 +45,7 @@ pub(super) fn write_all_at(file: &File, mut slices: &mut [IoSlice<'_>], mut posi
                 position += written as u64;
                 IoSlice::advance_slices(&mut slices, written);
             }
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -59,6 +61,34 @@ pub(super) fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Resu
             Ok(read) => filled += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Whether a read may wait for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It waits.
+    MayWait,
+    /// It fails with [`io::ErrorKind::WouldBlock`] where something is not in the page cache, or not opened yet.
+    Resident,
+}
+
+/// As [`read_at`], waiting for the disk or not. A file system that cannot say counts as not resident.
+pub(super) fn read_at_by(access: Access, file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    if access == Access::MayWait {
+        return read_at(file, buffer, position);
+    }
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let mut rest = [IoSliceMut::new(&mut buffer[filled..])];
+        match rustix::io::preadv2(file, &mut rest, position + filled as u64, ReadWriteFlags::NOWAIT) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(Errno::INTR) => {}
+            Err(Errno::OPNOTSUPP) => return Err(io::ErrorKind::WouldBlock.into()),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(filled)

@@ -10,6 +10,7 @@ mod crash;
 mod failures;
 mod model;
 mod semantics;
+mod waiting;
 
 /// A day in 2023.
 const NOW_MS: i64 = 1_700_000_000_000;

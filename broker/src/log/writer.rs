@@ -123,6 +123,14 @@ impl Log {
         self.finish(&prepared, flush)
     }
 
+    /// Whether an append may wait for the disk: for an fsync, or for files that are not open yet. Otherwise it writes to
+    /// the page cache, and is over when the call is.
+    pub fn append_may_wait(&self) -> bool {
+        self.settings.load().flush_messages.is_some()
+            || self.marked_clean.load(Ordering::Acquire)
+            || self.segments.load().last().is_some_and(|active| !active.is_open())
+    }
+
     /// Appends batches fetched from a leader, keeping their offsets and epochs.
     pub fn append_as_follower(&self, records: &[u8], now_ms: i64) -> Result<Appended, AppendError> {
         let settings = self.settings.load();

@@ -53,6 +53,8 @@ const OPENING_PATIENCE: Duration = Duration::from_secs(1);
 const FLUSH_TICK: Duration = Duration::from_millis(100);
 /// Maintenance leaves a starting broker alone for this long, as Kafka's `log.initial.task.delay.ms` does.
 const FIRST_MAINTENANCE: Duration = Duration::from_secs(30);
+/// Requests that may wait for the disk at a time: for an fsync, or for an index that is not in the page cache.
+const DISK_WAITS: usize = 16;
 /// Threads that bring cold regions into the page cache.
 const COLD_READS: usize = 8;
 
@@ -299,6 +301,7 @@ impl Running {
             api_settings(config),
             clock.clone(),
             metrics.clone(),
+            Pool::new(DISK_WAITS),
         );
         let periodic = maintenance(topics, &clock, &config.settings).map_err(StartError::Thread)?;
         Ok(Running { service: Arc::new(Served(api)), groups, metrics, periodic })

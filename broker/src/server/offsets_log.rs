@@ -56,7 +56,10 @@ impl OffsetsLog for OffsetsTopic {
     }
 
     fn append(&self, partition: i32, batch: Bytes) -> Result<i64, OffsetsLogError> {
-        let appended = self.partition(partition)?.append_internal(&batch, self.clock.now_ms());
+        let held = self.partition(partition)?;
+        let append = || held.append_internal(&batch, self.clock.now_ms());
+        // The coordinator's lock is held: whoever waits for it waits for the disk, too, but no one else.
+        let appended = if held.append_may_wait() { tokio::task::block_in_place(append) } else { append() };
         appended.map(|appended| appended.last_offset).map_err(|error| refused(partition, error))
     }
 

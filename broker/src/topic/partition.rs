@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::directory;
 use super::purgatory::{ENOUGH, Purgatory};
-use crate::log::{AppendError, Appended, Log, LogError, Origin, ReadError};
+use crate::log::{AppendError, Appended, Log, LogError, Origin, ReadError, ReadPlan};
 use crate::region::FileRegion;
 
 /// How far a consumer may read (`isolation.level`).
@@ -31,6 +31,32 @@ pub struct PartitionRead {
     pub last_stable_offset: i64,
     /// The first offset that is kept.
     pub log_start_offset: i64,
+}
+
+/// The watermarks that a read is planned under.
+#[derive(Debug, Clone, Copy)]
+struct Watermarks {
+    high_watermark: i64,
+    last_stable_offset: i64,
+}
+
+impl Watermarks {
+    fn below(&self, isolation: Isolation) -> i64 {
+        match isolation {
+            Isolation::ReadUncommitted => self.high_watermark,
+            Isolation::ReadCommitted => self.last_stable_offset,
+        }
+    }
+
+    fn with(self, plan: ReadPlan, log: &Log) -> PartitionRead {
+        PartitionRead {
+            regions: plan.regions,
+            size_bytes: plan.size_bytes,
+            high_watermark: self.high_watermark,
+            last_stable_offset: self.last_stable_offset,
+            log_start_offset: log.log_start_offset(),
+        }
+    }
 }
 
 /// Why a partition did not do what it was asked to.
@@ -167,6 +193,11 @@ impl Partition {
         Ok(appended)
     }
 
+    /// Whether an append may wait for the disk, and is no work for a thread that serves others.
+    pub fn append_may_wait(&self) -> bool {
+        self.log().is_ok_and(Log::append_may_wait)
+    }
+
     /// Plans a read of whole batches from offset `from` on, at most `max_bytes` of them, or, with `at_least_one`, the
     /// first batch whatever its size.
     pub fn read(
@@ -176,21 +207,26 @@ impl Partition {
         isolation: Isolation,
         at_least_one: bool,
     ) -> Result<PartitionRead, PartitionError> {
-        let log = self.log()?;
-        let high_watermark = self.high_watermark();
-        let last_stable_offset = self.last_stable_offset();
-        let below = match isolation {
-            Isolation::ReadUncommitted => high_watermark,
-            Isolation::ReadCommitted => last_stable_offset,
-        };
-        let plan = log.read(from, below, max_bytes, at_least_one)?;
-        Ok(PartitionRead {
-            regions: plan.regions,
-            size_bytes: plan.size_bytes,
-            high_watermark,
-            last_stable_offset,
-            log_start_offset: log.log_start_offset(),
-        })
+        let (log, seen) = (self.log()?, self.watermarks());
+        let plan = log.read(from, seen.below(isolation), max_bytes, at_least_one)?;
+        Ok(seen.with(plan, log))
+    }
+
+    /// As [`Partition::read`], for threads that must not wait for the disk: `None` where that would.
+    pub fn read_resident(
+        &self,
+        from: i64,
+        max_bytes: usize,
+        isolation: Isolation,
+        at_least_one: bool,
+    ) -> Result<Option<PartitionRead>, PartitionError> {
+        let (log, seen) = (self.log()?, self.watermarks());
+        let plan = log.read_resident(from, seen.below(isolation), max_bytes, at_least_one)?;
+        Ok(plan.map(|plan| seen.with(plan, log)))
+    }
+
+    fn watermarks(&self) -> Watermarks {
+        Watermarks { high_watermark: self.high_watermark(), last_stable_offset: self.last_stable_offset() }
     }
 
     /// The first offset that is kept.
