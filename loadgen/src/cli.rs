@@ -4,6 +4,7 @@
 //! [`crate::plan`] then holds the values against each other.
 
 mod compare;
+mod report;
 
 use std::num::{NonZeroI32, NonZeroU16};
 use std::path::PathBuf;
@@ -14,6 +15,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use compare::{COMPARE_ABOUT, COMPARE_AFTER, without_run_options};
 pub use compare::{CompareArgs, RunOptions, Tolerance};
+pub use report::{Format, ReplayArgs, ReportArgs};
+use report::{REPLAY_ABOUT, REPLAY_AFTER, REPORT_ABOUT, REPORT_AFTER};
 
 use crate::plan::Assertion;
 use crate::target::TargetSpec;
@@ -40,6 +43,12 @@ pub enum Command {
     #[command(long_about = COMPARE_ABOUT, after_long_help = COMPARE_AFTER, args_override_self = true,
         mut_args = without_run_options)]
     Compare(Box<CompareArgs>),
+    /// Render result files again, merge those of one plan, and show different ones side by side.
+    #[command(long_about = REPORT_ABOUT, after_long_help = REPORT_AFTER)]
+    Report(ReportArgs),
+    /// Run the plan of a result file again, with whatever is to be different.
+    #[command(long_about = REPLAY_ABOUT, after_long_help = REPLAY_AFTER)]
+    Replay(ReplayArgs),
     /// The broker that `--target embedded` runs as a process of its own.
     #[command(hide = true, disable_help_flag = true)]
     EmbeddedBroker(EmbeddedBrokerArgs),
@@ -54,6 +63,7 @@ pub enum Command {
 const AFTER_HELP: &str = "\
 Start with `loadgen run`: it needs no cluster and no other argument. `loadgen compare` says what differs between two brokers \
 or two settings.
+`loadgen report` renders, merges and lays side by side what runs have written; `loadgen replay` runs one again.
 `loadgen run --help` explains every option, the output and the exit codes.";
 
 const RUN_ABOUT: &str = "\

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use loadgen::cli::{Cli, Command};
+use loadgen::exit::Exit;
 use loadgen::{command, target};
 use tracing_subscriber::EnvFilter;
 
@@ -12,29 +13,31 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => {
             log_to_standard_error();
-            match command::run::run(&args, std::env::args().collect()) {
-                Ok(exit) => ExitCode::from(exit.code()),
-                Err(error) => {
-                    eprintln!("loadgen: {error}");
-                    ExitCode::from(error.exit().code())
-                }
-            }
+            ended(command::run::run(&args, std::env::args().collect()).map_err(|error| (error.exit(), error)))
+        }
+        Command::Report(args) => ended(command::report::report(&args).map_err(|error| (error.exit(), error))),
+        Command::Replay(args) => {
+            log_to_standard_error();
+            ended(command::replay::replay(&args, std::env::args().collect()).map_err(|error| (error.exit(), error)))
         }
         Command::Compare(args) => {
             log_to_standard_error();
-            match command::compare::compare(&args, std::env::args().collect()) {
-                Ok(exit) => ExitCode::from(exit.code()),
-                Err(error) => {
-                    eprintln!("loadgen: {error}");
-                    ExitCode::from(error.exit().code())
-                }
-            }
+            ended(command::compare::compare(&args, std::env::args().collect()).map_err(|error| (error.exit(), error)))
         }
         // It has a log of its own.
         Command::EmbeddedBroker(args) => target::embedded::run(&args.arguments),
         Command::NullSink(args) => target::null_sink::run(args.partitions),
         Command::Supervise(args) => target::supervise::run(&args.command, args.remove_dir),
     }
+}
+
+/// The exit code; an error is said in one sentence.
+fn ended<E: std::fmt::Display>(result: Result<Exit, (Exit, E)>) -> ExitCode {
+    let exit = result.unwrap_or_else(|(exit, error)| {
+        eprintln!("loadgen: {error}");
+        exit
+    });
+    ExitCode::from(exit.code())
 }
 
 fn log_to_standard_error() {

@@ -1,6 +1,7 @@
 //! What a run is worth, in words: the findings every rendering opens with, worst first.
 
-use crate::figures::{count, counted, duration_ms, number, share};
+use crate::figures::{count, counted, duration_ms, duration_ns, number, share};
+use crate::merge::merged_in_words;
 use crate::schema::{Anomaly, AnomalyExample, Ending, GroupTotals, Latency, RunResult};
 
 /// How a finding is to be taken.
@@ -69,6 +70,21 @@ pub fn findings(run: &RunResult) -> Vec<Finding> {
     if !invalid {
         findings.push(Finding { tone: Tone::Good, word: "VALID", sentence: valid(run) });
     }
+    if let Some(words) = merged_in_words(run) {
+        let p99 = |pick: fn(u64, u64) -> u64| run.merged.iter().filter_map(|merged| merged.ack_p99_ns).reduce(pick);
+        let apart = match (p99(u64::min), p99(u64::max)) {
+            (Some(least), Some(most)) => {
+                format!(
+                    "; taken alone, their p99 to the acknowledgement is {} to {}",
+                    duration_ns(least),
+                    duration_ns(most)
+                )
+            }
+            _ => String::new(),
+        };
+        let sentence = format!("{words}: counts are added and histograms merged{apart}.");
+        findings.push(Finding { tone: Tone::Good, word: "MERGED", sentence });
+    }
     findings
 }
 
@@ -78,7 +94,7 @@ pub fn is_invalid(run: &RunResult) -> bool {
 }
 
 /// Why the figures must not be used: `KIND: sentence`.
-fn reasons_against(run: &RunResult) -> Vec<String> {
+pub(crate) fn reasons_against(run: &RunResult) -> Vec<String> {
     let judged = run.validity.reasons.iter().map(|reason| format!("{}: {}", reason.kind, reason.sentence));
     let mut reasons: Vec<String> = judged.collect();
     if reasons.is_empty() {

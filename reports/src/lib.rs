@@ -5,6 +5,7 @@
 //! | [`schema`] | `result.json`: [`RunResult`] and its records; reading and writing; the compatibility promise |
 //! | [`comparison`] | `comparison.json`: two arms run in pairs, and what the runs say of them |
 //! | [`statistics`] | percentiles of merged histograms with their unfinished messages; exact inference over paired runs |
+//! | [`merge`] | several runs of one plan as one, and what differs between two |
 //! | [`judgement`] | what a run is worth, in words: the findings every rendering opens with |
 //! | [`figures`] | how figures are written for people |
 //! | [`plot`] | plots as data, and as SVG |
@@ -16,6 +17,7 @@
 pub mod comparison;
 pub mod figures;
 pub mod judgement;
+pub mod merge;
 pub mod plot;
 pub mod render;
 pub mod schema;

@@ -4,4 +4,6 @@ mod calibration;
 pub mod compare;
 mod interruption;
 mod manifest;
+pub mod replay;
+pub mod report;
 pub mod run;

@@ -44,10 +44,60 @@ pub(super) fn by_percentile(run: &RunResult) -> Plot {
             legend.push((ink, name));
         }
     }
-    let shown = marks.iter().filter_map(|mark| if let Mark::Line { points, .. } = mark { Some(points) } else { None });
-    let y = Axis::latency(shown.flatten().map(|(_, log)| 10f64.powf(*log)));
+    let y = latency_axis(&marks);
     let x = Axis::exactly(Unit::Nines, 0.0, last_nine(messages).max(1.0));
     Plot { id, title, sentence, legend, panels: vec![Panel { label: "latency, by share of messages", x, y, marks }] }
+}
+
+/// Runs that are drawn beside each other, and their inks.
+const RUN_INKS: [Ink; 6] = [Ink::Acked, Ink::Group(0), Ink::Group(1), Ink::Group(2), Ink::Group(3), Ink::Sent];
+
+/// Latency by percentile of several runs: to the acknowledgement, and to consumption.
+pub(super) fn by_percentile_of_each(runs: &[(&str, &RunResult)]) -> Plot {
+    let (id, title) = ("percentiles", "Latency by percentile");
+    let shown = &runs[..runs.len().min(RUN_INKS.len())];
+    let of_each =
+        |of: fn(&RunResult) -> Distribution| -> Vec<Distribution> { shown.iter().map(|(_, run)| of(run)).collect() };
+    let ack = of_each(|run| Distribution::of(&run.latencies.intended_to_ack));
+    let consumed =
+        of_each(|run| Distribution::merged(run.latencies.intended_to_consumed.iter().map(|group| &group.latency)));
+    let mut panels = Vec::new();
+    let mut said = Vec::new();
+    for (label, from_to, distributions) in
+        [("intended → ack", "acknowledged", &ack), ("intended → consumed, all groups", "consumed", &consumed)]
+    {
+        let curves = distributions.iter().zip(RUN_INKS).map(|(distribution, ink)| (curve(distribution), ink));
+        let marks: Vec<Mark> = curves
+            .filter(|(points, _)| !points.is_empty())
+            .map(|(points, ink)| Mark::Line { points, ink, stroke: Stroke::Plain })
+            .collect();
+        if marks.is_empty() {
+            continue;
+        }
+        let messages = distributions.iter().map(Distribution::len).max().unwrap_or(0);
+        let x = Axis::exactly(Unit::Nines, 0.0, last_nine(messages).max(1.0));
+        panels.push(Panel { label, x, y: latency_axis(&marks), marks });
+        let p99 = shown
+            .iter()
+            .zip(distributions)
+            .filter_map(|((name, _), distribution)| Some(format!("{} ({name})", distribution.quantile(0.99)?)));
+        said.push(format!("{from_to} within {}", p99.collect::<Vec<_>>().join(", ")));
+    }
+    if panels.is_empty() {
+        return Plot::without_data(id, title, "No message was timed.");
+    }
+    let mut sentence = format!("99 % of the messages were {}.", said.join("; "));
+    if runs.len() > shown.len() {
+        sentence += &format!(" The first {} runs are drawn.", shown.len());
+    }
+    let legend = shown.iter().zip(RUN_INKS).map(|((name, _), ink)| (ink, (*name).to_owned())).collect();
+    Plot { id, title, sentence, legend, panels }
+}
+
+/// The axis that all lines fit on.
+fn latency_axis(marks: &[Mark]) -> Axis {
+    let lines = marks.iter().filter_map(|mark| if let Mark::Line { points, .. } = mark { Some(points) } else { None });
+    Axis::latency(lines.flatten().map(|(_, log)| 10f64.powf(*log)))
 }
 
 fn percentile_sentence(ack: &Distribution, consumed: &Distribution) -> Option<String> {

@@ -42,6 +42,11 @@ impl Plot {
     }
 }
 
+/// The plots of several runs beside each other, each by its name.
+pub fn side_by_side(runs: &[(&str, &RunResult)]) -> Vec<Plot> {
+    vec![latency::by_percentile_of_each(runs)]
+}
+
 /// All plots of a run, in the page's order.
 pub fn plots(run: &RunResult) -> Vec<Plot> {
     vec![

@@ -115,7 +115,7 @@ fn line(text: &mut String, line: &str) {
 }
 
 /// Text from outside as itself: no markup, no HTML, no new row.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -4,6 +4,7 @@
 pub mod comparison;
 mod html;
 mod markdown;
+pub mod side_by_side;
 mod terminal;
 
 pub use html::html;

@@ -48,7 +48,7 @@ impl Colour {
         if stream.is_terminal() && !refused { Self::Ansi } else { Self::Never }
     }
 
-    fn paint(self, code: &str, text: &str) -> String {
+    pub(super) fn paint(self, code: &str, text: &str) -> String {
         match self {
             Self::Never => text.to_owned(),
             Self::Ansi => format!("\x1b[{code}m{text}\x1b[0m"),
@@ -264,12 +264,12 @@ fn process(used: &ProcessUse) -> String {
 }
 
 /// Text from outside without what a terminal would act on.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// Lines of at most `columns` characters, broken at spaces; a longer word is cut.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in printable(text).split(' ').filter(|word| !word.is_empty()) {
         let mut word: Vec<char> = word.chars().collect();

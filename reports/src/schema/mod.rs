@@ -18,6 +18,7 @@
 mod health;
 mod latency;
 mod manifest;
+mod merged;
 mod outcome;
 mod plan;
 mod series;
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use health::{Calibration, GeneratorHealth, Invalidity, ThreadsUse, Validity, WorkerHealth};
 pub use latency::{DecodeError, GroupLatency, Latencies, Latency};
 pub use manifest::{BrokerInfo, ClientInfo, Machine, Manifest};
+pub use merged::MergedRun;
 pub use outcome::{
     Anomaly, AnomalyExample, Assertion, Batching, Ending, ExitStatus, GroupTotals, PartitionTotals, ProcessUse,
     Resources, Times, Totals, Verdict,
@@ -77,6 +79,9 @@ pub struct RunResult {
     pub ending: Ending,
     /// What the process told its caller.
     pub exit: ExitStatus,
+    /// The runs that `loadgen report` merged into this one; absent of a single run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<MergedRun>,
 }
 
 impl Default for RunResult {
@@ -98,6 +103,7 @@ impl Default for RunResult {
             assertions: Vec::new(),
             ending: Ending::default(),
             exit: ExitStatus::default(),
+            merged: Vec::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::render::comparison::{estimate, interval, method, p_value, shown, verd
 
 /// The page of a comparison, with links to the pages of its runs.
 pub fn html(comparison: &Comparison) -> String {
-    let mut page = Page { html: String::with_capacity(128 * 1024), invalid: false };
+    let mut page = Page::new(false);
     let findings = comparison.findings();
     let first = findings.first().map_or("", |finding| finding.word);
     let (a, b) = (&comparison.a, &comparison.b);
@@ -27,9 +27,7 @@ pub fn html(comparison: &Comparison) -> String {
     );
     page.banner(&findings);
     page.metrics(comparison);
-    page.put(format_args!("<div class=\"plots\">\n"));
-    comparison_plots(comparison).iter().for_each(|plot| page.plot(plot));
-    page.put(format_args!("</div>\n"));
+    page.plot_all(&comparison_plots(comparison));
     page.arm_settings(comparison);
     page.put(format_args!(
         "<section id=\"method\">\n<h2>How it was compared</h2>\n<p>{}</p>\n</section>\n",
@@ -37,8 +35,7 @@ pub fn html(comparison: &Comparison) -> String {
     ));
     page.runs(comparison);
     page.compared_on(comparison);
-    page.put(format_args!("</main>\n</body>\n</html>\n"));
-    page.html
+    page.close()
 }
 
 impl Page {

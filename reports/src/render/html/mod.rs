@@ -6,6 +6,7 @@
 mod comparison;
 mod generator;
 mod sections;
+mod side_by_side;
 
 use std::fmt::{self, Display, Write};
 
@@ -20,10 +21,11 @@ const STYLE: &str = include_str!("page.css");
 
 /// The page of a run.
 pub fn html(run: &RunResult) -> String {
-    let mut page = Page { html: String::with_capacity(256 * 1024), invalid: is_invalid(run) };
+    let mut page = Page::new(is_invalid(run));
     page.head(run);
     page.banner(&findings(run));
     page.anomalies(run);
+    page.merged(run);
     page.key_figures(run);
     page.latencies(run);
     page.accounting(run);
@@ -35,12 +37,11 @@ pub fn html(run: &RunResult) -> String {
     page.machine(run);
     page.method();
     page.again(run);
-    page.put(format_args!("</main>\n</body>\n</html>\n"));
-    page.html
+    page.close()
 }
 
 /// Text from outside, as text.
-struct Text<'a>(&'a str);
+pub(super) struct Text<'a>(pub(super) &'a str);
 
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,7 +61,7 @@ impl Display for Text<'_> {
     }
 }
 
-struct Page {
+pub(super) struct Page {
     html: String,
     invalid: bool,
 }
@@ -76,6 +77,10 @@ impl Page {
         if self.invalid { " <strong class=\"mark\">INVALID</strong>" } else { "" }
     }
 
+    pub(super) fn new(invalid: bool) -> Self {
+        Self { html: String::with_capacity(256 * 1024), invalid }
+    }
+
     fn head(&mut self, run: &RunResult) {
         let first = findings(run).first().map_or("", |finding| finding.word);
         let broker = &run.manifest.broker.kind;
@@ -88,7 +93,7 @@ impl Page {
     }
 
     /// Everything up to the first section; `below` the heading stands HTML.
-    fn opening(&mut self, title: &str, heading: &str, below: fmt::Arguments<'_>) {
+    pub(super) fn opening(&mut self, title: &str, heading: &str, below: fmt::Arguments<'_>) {
         self.put(format_args!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -110,7 +115,14 @@ impl Page {
         self.put(format_args!("</fieldset>\n</header>\n<main>\n"));
     }
 
-    fn banner(&mut self, findings: &[Finding]) {
+    /// The whole page.
+    pub(super) fn close(mut self) -> String {
+        self.put(format_args!("</main>\n</body>\n</html>\n"));
+        self.html
+    }
+
+    /// What to know before any figure.
+    pub(super) fn banner(&mut self, findings: &[Finding]) {
         self.put(format_args!("<section class=\"findings\" aria-label=\"Verdict\">\n"));
         for finding in findings {
             let tone = match finding.tone {
@@ -128,10 +140,12 @@ impl Page {
     }
 
     fn plots(&mut self, run: &RunResult) {
+        self.plot_all(&plots(run));
+    }
+
+    pub(super) fn plot_all(&mut self, plots: &[Plot]) {
         self.put(format_args!("<div class=\"plots\">\n"));
-        for plot in plots(run) {
-            self.plot(&plot);
-        }
+        plots.iter().for_each(|plot| self.plot(plot));
         self.put(format_args!("</div>\n"));
     }
 

@@ -296,7 +296,7 @@ impl Page {
         self.put(format_args!("</section>\n"));
     }
 
-    pub(super) fn method(&mut self) {
+    pub(in crate::render) fn method(&mut self) {
         self.put(format_args!("<section id=\"method\">\n<h2>How it was measured</h2>\n"));
         self.definitions(
             [
