@@ -27,5 +27,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         print!("{}\n{}", directory.display(), render::terminal(&run, Colour::for_stream(&std::io::stdout())));
         println!();
     }
+    for (name, comparison) in sample::comparison::all() {
+        let directory = directory.join(format!("comparison-{name}"));
+        std::fs::create_dir_all(&directory)?;
+        comparison.write(&directory.join("comparison.json"))?;
+        std::fs::write(directory.join("report.html"), render::comparison::html(&comparison))?;
+        std::fs::write(directory.join("comparison.md"), render::comparison::markdown(&comparison))?;
+        let summary = render::comparison::terminal(&comparison, Colour::for_stream(&std::io::stdout()));
+        println!("{}\n{summary}", directory.display());
+    }
     Ok(())
 }

@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 use hdrhistogram::Histogram;
 use proptest::prelude::*;
 use reports::RunResult;
+use reports::comparison::{Comparison, SCHEMA};
 use reports::judgement::{findings, is_invalid};
-use reports::render::{Colour, html, markdown, terminal};
+use reports::render::{Colour, comparison, html, markdown, terminal};
 use reports::schema::*;
 
 /// Elements that HTML closes by itself.
@@ -65,6 +66,54 @@ fn every_kind_of_run_renders_soundly() {
     ] {
         assert_sound(&run);
     }
+}
+
+#[test]
+fn every_kind_of_comparison_renders_soundly() {
+    for (name, compared) in sample::comparison::all() {
+        let page = comparison::html(&compared);
+        assert_well_formed(&page);
+        for outside in ["http:", "https:", "url(", "@import", "src=", "<script", "<link", "\"javascript:"] {
+            assert!(!page.contains(outside), "{name}: the page holds {outside}");
+        }
+        let summary = comparison::terminal(&compared, Colour::Never);
+        let short = comparison::markdown(&compared);
+        for text in [&page, &summary, &short] {
+            assert!(!text.contains("NaN") && !text.contains("inf "), "{name}");
+            assert!(compared.findings().iter().all(|finding| text.contains(finding.word)), "{name}");
+        }
+        assert!(!short.contains("<script"), "{short}");
+        assert!(summary.lines().all(|line| line.chars().count() <= 80), "{summary}");
+        assert!(!summary.contains('\x1b'));
+    }
+}
+
+#[test]
+fn a_comparison_fits_one_screen_and_opens_with_what_it_found() {
+    let summary = comparison::terminal(&sample::comparison::better(), Colour::Never);
+    assert!(summary.starts_with("B IS BETTER"), "{summary}");
+    assert!(summary.lines().count() <= 31, "{summary}");
+    let same = comparison::terminal(&sample::comparison::same(), Colour::Never);
+    assert!(same.contains("A/A"), "{same}");
+    let failed = comparison::terminal(&sample::comparison::with_anomalies(), Colour::Never);
+    assert!(failed.starts_with("ANOMALIES"), "{failed}");
+}
+
+#[test]
+fn a_comparison_reads_back_as_it_was_written_and_another_schema_is_refused() {
+    for (name, compared) in sample::comparison::all() {
+        let versioned = Comparison { schema: SCHEMA.into(), ..compared };
+        let read = Comparison::from_json(&versioned.to_json()).expect(name);
+        // The last bit of a decimal fraction may be lost, and nothing that is said.
+        assert_eq!(comparison::markdown(&read), comparison::markdown(&versioned));
+        assert_eq!(
+            (read.settings, read.design, read.a.latencies),
+            (versioned.settings, versioned.design, versioned.a.latencies)
+        );
+    }
+    let error = Comparison::from_json(r#"{"schema": "loadgen-comparison/2.0", "runs": 5}"#).expect_err("newer");
+    assert!(error.to_string().contains("loadgen-comparison/2.0"));
+    assert!(Comparison::from_json(&sample::clean().to_json()).is_err(), "a run's result is none");
 }
 
 #[test]

@@ -20,7 +20,7 @@ them, whose JVM is slower to reach its speed.
 
 Both runs of a pair send the same messages, right after each other, in an order that a coin decides. Each pair gives the \
 ratio of B's figure to A's; the interval of the ratio comes from the pairs alone, by exact sign flips, and assumes nothing \
-of the noise. Four metrics are named in advance, and all their intervals hold together with 95 % confidence: ack.p99, \
+of the noise. A pair with an INVALID run counts for nothing; some more pairs make up for such. Four metrics are named in advance, and all their intervals hold together with 95 % confidence: ack.p99, \
 e2e.p99 (intended → consumed), broker-cpu (of a million messages) and throughput. A verdict follows from where the \
 interval lies: beyond the tolerance (better, worse), inside (no difference), or across its edge (inconclusive).";
 

@@ -29,22 +29,22 @@ pub struct Metric {
 /// 99th percentile: the median of an open loop is mostly the client's linger, and higher percentiles of a short run are
 /// a handful of events.
 pub const METRICS: [Metric; 11] = [
-    primary("ack.p99", "intended → ack, p99", "ns", true, |run| quantile(&ack(run), 0.99)),
-    primary("e2e.p99", "intended → consumed, p99", "ns", true, |run| quantile(&consumed(run), 0.99)),
-    primary("broker-cpu", "broker CPU, a million messages", "us", true, |run| {
+    primary("ack.p99", "intended → ack p99", "ns", true, |run| quantile(&ack(run), 0.99)),
+    primary("e2e.p99", "intended → consumed p99", "ns", true, |run| quantile(&consumed(run), 0.99)),
+    primary("broker-cpu", "broker CPU per million", "us", true, |run| {
         exact(run.resources.broker.as_ref()?.cpu_us_per_million_messages? as f64)
     }),
     primary("throughput", "throughput, acknowledged", "per_second", false, |run| {
         exact(per_second(run.totals.acked_during_window, run.times.measured_ms)?)
     }),
-    secondary("ack.p50", "intended → ack, p50", "ns", true, |run| quantile(&ack(run), 0.5)),
-    secondary("ack.p99.9", "intended → ack, p99.9", "ns", true, |run| quantile(&ack(run), 0.999)),
-    secondary("e2e.p50", "intended → consumed, p50", "ns", true, |run| quantile(&consumed(run), 0.5)),
-    secondary("e2e.p99.9", "intended → consumed, p99.9", "ns", true, |run| quantile(&consumed(run), 0.999)),
+    secondary("ack.p50", "intended → ack p50", "ns", true, |run| quantile(&ack(run), 0.5)),
+    secondary("ack.p99.9", "intended → ack p99.9", "ns", true, |run| quantile(&ack(run), 0.999)),
+    secondary("e2e.p50", "intended → consumed p50", "ns", true, |run| quantile(&consumed(run), 0.5)),
+    secondary("e2e.p99.9", "intended → consumed p99.9", "ns", true, |run| quantile(&consumed(run), 0.999)),
     secondary("broker-rss", "broker memory, at most", "bytes", true, |run| {
         exact(run.resources.broker.as_ref()?.rss_max_bytes as f64)
     }),
-    secondary("ready", "start to first Metadata reply", "us", true, |run| {
+    secondary("ready", "start to Metadata reply", "us", true, |run| {
         exact(run.resources.broker.as_ref()?.ready_us? as f64)
     }),
     secondary("batch", "messages in a batch", "count", false, |run| exact(run.batching.messages_per_batch?)),

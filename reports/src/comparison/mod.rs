@@ -109,7 +109,7 @@ impl Setting {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Design {
-    /// Pairs of A and B, at most.
+    /// Valid pairs of A and B, at most; some more take the place of excluded ones.
     pub pairs: u32,
     /// Pairs of A and A, in between.
     pub aa_pairs: u32,
@@ -127,7 +127,7 @@ pub struct Design {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PlannedLook {
-    /// After so many pairs, the excluded ones included.
+    /// After so many valid pairs.
     pub pairs: u32,
     /// The error rate it spends, over all primary metrics.
     pub alpha: f64,

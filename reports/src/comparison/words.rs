@@ -103,7 +103,7 @@ impl Comparison {
         let invalid: Vec<_> = self.runs.iter().filter(|run| !run.invalid.is_empty()).collect();
         let first = invalid.first()?;
         Some(format!(
-            "{} of {} count for nothing, as {} INVALID, the first because: {}",
+            "Left out: {} of {}, as {} INVALID, the first because: {}",
             self.attempted().saturating_sub(valid as u64),
             counted(self.attempted(), "pair"),
             if invalid.len() == 1 { "a run was".to_owned() } else { format!("{} runs were", invalid.len()) },
@@ -111,12 +111,12 @@ impl Comparison {
         ))
     }
 
-    /// `12 of 16 pairs, ended early as everything was clear at look 1 of 2; 1 excluded`.
+    /// `10 of 16 pairs planned; all was clear at look 1 of 2; 1 excluded`.
     pub fn pairs_in_words(&self) -> String {
         let (attempted, valid) = (self.attempted(), self.valid_pairs(Series::Ab).count() as u64);
-        let mut text = format!("{valid} of at most {}", counted(self.design.pairs.into(), "pair"));
+        let mut text = format!("{valid} of {} planned", counted(self.design.pairs.into(), "pair"));
         let last = self.design.looks.iter().rposition(|look| look.taken);
-        if let (Some(last), true) = (last, self.ending == Ending::Completed && attempted < self.design.pairs.into()) {
+        if let (Some(last), true) = (last, self.ending == Ending::Completed && valid < self.design.pairs.into()) {
             text += &format!("; all was clear at look {} of {}", last + 1, self.design.looks.len());
         }
         if attempted > valid {
@@ -159,12 +159,9 @@ impl Estimate {
     }
 }
 
-/// `intended → ack, p99 × 3.29 (2.91 to 3.71)`.
+/// `intended → ack p99 3.29 × A's (2.91 to 3.71)`.
 fn in_words(metric: &Compared) -> String {
-    match &metric.estimate {
-        Some(estimate) => {
-            format!("{} × {} ({})", metric.label, ratio(estimate.ratio), estimate.interval_in_words())
-        }
-        None => metric.label.clone(),
-    }
+    let Some(estimate) = &metric.estimate else { return metric.label.clone() };
+    let interval = estimate.low.map_or(String::new(), |_| format!(" ({})", estimate.interval_in_words()));
+    format!("{} {} × A's{interval}", metric.label, ratio(estimate.ratio))
 }

@@ -57,7 +57,7 @@ fn ratios(comparison: &Comparison, primary: bool) -> Plot {
         (Ink::Worse, "worse", Some(Verdict::Worse)),
         (Ink::Due, "no difference", Some(Verdict::Equal)),
         (Ink::Open, "inconclusive", Some(Verdict::Inconclusive)),
-        (Ink::Open, "not judged", None),
+        (Ink::Label, "not judged", None),
     ];
     let shown = inks.into_iter().filter(|(.., verdict)| metrics.iter().any(|metric| metric.verdict == *verdict));
     let legend = shown.map(|(ink, name, _)| (ink, name.to_owned())).collect();
@@ -77,7 +77,8 @@ fn row(marks: &mut Vec<Mark>, metric: &Compared, bottom: f64) {
         Some(Verdict::Better) => Ink::Better,
         Some(Verdict::Worse) => Ink::Worse,
         Some(Verdict::Equal) => Ink::Due,
-        Some(Verdict::Inconclusive) | None => Ink::Open,
+        Some(Verdict::Inconclusive) => Ink::Open,
+        None => Ink::Label,
     };
     let at = bottom + INTERVAL_AT;
     if let (Some(low), Some(high)) = (estimate.low, estimate.high) {

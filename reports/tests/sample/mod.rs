@@ -1,5 +1,7 @@
 //! Plausible results: a clean 30 s run at 100,000 messages a second with a hiccup, and runs that went wrong.
 
+pub mod comparison;
+
 use hdrhistogram::Histogram;
 use reports::RunResult;
 use reports::schema::*;

@@ -189,6 +189,9 @@ impl Session {
     /// Runs the pairs until they are over, or everything is clear at a look, or something goes wrong.
     fn measure(&mut self, pairs: &[Pair]) -> Result<(), CompareError> {
         for pair in pairs {
+            if pair.series == Series::Ab && self.valid_pairs() >= self.comparison.design.pairs {
+                continue;
+            }
             match self.run_pair(pair)? {
                 Ok(()) => {}
                 Err(Stop::Interrupted) => {
@@ -202,17 +205,23 @@ impl Session {
                 }
             }
             self.write()?;
-            if pair.series == Series::Ab && self.is_clear_at_look(pair.number) {
+            if pair.series == Series::Ab && self.is_clear_at_look() {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    /// Looks, where a look is planned after this pair; true where nothing is left to find out.
-    fn is_clear_at_look(&mut self, pair: u32) -> bool {
+    fn valid_pairs(&self) -> u32 {
+        self.comparison.valid_pairs(Series::Ab).count() as u32
+    }
+
+    /// Looks, where a look is due; true where nothing is left to find out.
+    fn is_clear_at_look(&mut self) -> bool {
+        let pairs = self.valid_pairs();
         let planned = self.comparison.design.looks.len();
-        let Some(at) = self.comparison.design.looks.iter().position(|look| look.pairs == pair) else { return false };
+        let due = |look: &PlannedLook| !look.taken && look.pairs == pairs;
+        let Some(at) = self.comparison.design.looks.iter().position(due) else { return false };
         let look = &mut self.comparison.design.looks[at];
         look.taken = true;
         let alpha = look.alpha;
@@ -221,7 +230,7 @@ impl Session {
         let open = self.comparison.primary().filter(|metric| metric.verdict == Some(Verdict::Inconclusive)).count();
         let found =
             if is_clear { "all is clear".to_owned() } else { format!("{} open", counted(open as u64, "metric")) };
-        self.progress.say(&format!("look {} of {planned}, after {}: {found}", at + 1, counted(pair.into(), "pair")));
+        self.progress.say(&format!("look {} of {planned}, after {}: {found}", at + 1, counted(pairs.into(), "pair")));
         is_clear && at + 1 < planned
     }
 
@@ -334,10 +343,9 @@ impl Session {
     fn conclude(&mut self) -> Result<Exit, CompareError> {
         self.describe_arms();
         let looks = &self.comparison.design.looks;
-        let ended_at_look = self.comparison.ending == Ending::Completed;
         // What ends between two looks is judged by what the next one may spend: each is spent at most once.
-        let look = if ended_at_look { looks.iter().rfind(|look| look.taken) } else { looks.iter().find(|l| !l.taken) };
-        let alpha = look.or(looks.last()).map_or(ALPHA, |look| look.alpha);
+        let at_look = looks.iter().find(|look| look.taken && look.pairs == self.valid_pairs());
+        let alpha = at_look.or(looks.iter().find(|look| !look.taken)).or(looks.last()).map_or(ALPHA, |look| look.alpha);
         judge(&mut self.comparison, alpha);
         let exit = self.exit();
         self.comparison.exit = ExitStatus { code: i32::from(exit.code()), name: exit.name().to_owned() };

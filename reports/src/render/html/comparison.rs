@@ -47,8 +47,8 @@ impl Page {
             "<section id=\"metrics\">\n<h2>Figures</h2>\n<p class=\"quiet\">Pairs: {}. A's and B's figure is that of the \
              middle run.</p>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Figures\">\n\
              <table class=\"compared\">\n<thead><tr><th scope=\"col\">metric</th><th scope=\"col\">A</th><th scope=\"col\">B</th>\
-             <th scope=\"col\">B / A</th><th scope=\"col\">interval</th><th scope=\"col\">p, Holm</th><th scope=\"col\">noise</th>\
-             <th scope=\"col\">verdict</th></tr></thead>\n<tbody>\n",
+             <th scope=\"col\">B / A</th><th scope=\"col\">interval</th><th scope=\"col\" class=\"spare\">p, Holm</th><th scope=\"col\" class=\"spare\">noise</th>\
+             <th scope=\"col\" class=\"verdict\">verdict</th></tr></thead>\n<tbody>\n",
             Text(&comparison.pairs_in_words())
         ));
         for metric in &comparison.metrics {
@@ -61,7 +61,7 @@ impl Page {
             };
             self.put(format_args!(
                 "<tr class=\"{class}\"><th scope=\"row\">{} <span class=\"quiet\">{}</span></th><td>{}</td><td>{}</td><td>{}</td>\
-                 <td>{}</td><td>{}</td><td>{}</td><td class=\"verdict\">{word}</td></tr>\n",
+                 <td>{}</td><td class=\"spare\">{}</td><td class=\"spare\">{}</td><td class=\"verdict\">{word}</td></tr>\n",
                 Text(&metric.label),
                 Text(&tolerance),
                 Text(&a),
@@ -139,7 +139,7 @@ impl Page {
         self.put(format_args!("<th scope=\"col\">took</th><th scope=\"col\">ended</th></tr></thead>\n<tbody>\n"));
         for run in &comparison.runs {
             self.put(format_args!(
-                "<tr><th scope=\"row\"><a href=\"{}/report.html\">{}</a></th>",
+                "<tr><th scope=\"row\"><a href=\"./{}/report.html\">{}</a></th>",
                 Text(&run.dir),
                 run_name(run)
             ));

@@ -9,7 +9,7 @@ pub fn markdown(comparison: &Comparison) -> String {
     let mut text = String::new();
     opening(&mut text, &comparison.findings());
     for (name, arm) in [("A", &comparison.a), ("B", &comparison.b)] {
-        line(&mut text, &format!("- **{name}** {} (`{}`)", escaped(&arm.label), arm.spec.replace(['`', '\n'], "'")));
+        line(&mut text, &format!("- **{name}** {}: {}", escaped(&arm.label), escaped(&arm.spec)));
     }
     text.push('\n');
     if !comparison.metrics.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::{COLUMNS, Colour, Screen, printable};
 use crate::comparison::{Compared, Comparison, Series, Verdict};
-use crate::figures::{percent, ratio};
+use crate::figures::{counted, percent, ratio};
 use crate::render::comparison::{differing, estimate, interval, shown};
 
 /// Width of a metric's name, of a figure, of a ratio and of an interval.
@@ -62,7 +62,7 @@ fn table(screen: &mut Screen, comparison: &Comparison) {
             format!("{name:<NAME$}{a:>FIGURE$}{b:>FIGURE$}{:>RATIO$}{:>INTERVAL$}", estimate(metric), interval(metric));
         // What no verdict is given of steps back.
         let row = if metric.primary { row } else { screen.colour.paint("2", &row) };
-        debug_assert!(NAME + 2 * FIGURE + RATIO + INTERVAL + " worse".len() <= COLUMNS);
+        debug_assert!(NAME + 2 * FIGURE + RATIO + INTERVAL + " better".len() <= COLUMNS);
         screen.line(format!("{row} {}", screen.colour.paint(code, mark)).trim_end());
     }
 }
@@ -77,7 +77,7 @@ fn noise(screen: &mut Screen, comparison: &Comparison) {
     }
     let aa = each(&|metric| metric.aa.map(|aa| format!("{} ({})", ratio(aa.ratio), aa.interval_in_words())));
     if !aa.is_empty() {
-        let pairs = comparison.valid_pairs(Series::Aa).count();
-        screen.row("A/A", &format!("{}; {pairs} pairs", aa.join(", ")));
+        let pairs = counted(comparison.valid_pairs(Series::Aa).count() as u64, "pair");
+        screen.row("A/A", &format!("{}; {pairs}", aa.join(", ")));
     }
 }
