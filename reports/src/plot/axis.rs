@@ -169,7 +169,11 @@ fn ratio_ticks(from: f64, to: f64, wanted: usize) -> Vec<(f64, String)> {
         let all = powers.flat_map(|power| factors.iter().map(move |factor| factor * 10f64.powi(power)));
         all.filter(in_range).collect()
     };
+    // Even steps stand apart evenly only where the axis is short.
     let steps = |step: f64| -> Vec<f64> {
+        if to - from > 4f64.ln() {
+            return Vec::new();
+        }
         let (first, last) = ((from.exp() / step).ceil(), (to.exp() / step).floor());
         let count = (last - first).clamp(-1.0, 1e3) as i64;
         (0..=count).map(|i| (first + i as f64) * step).filter(in_range).collect()
