@@ -2,7 +2,7 @@
 //!
 //! Evidence comes from many workers in any order, so nothing here depends on it: an acknowledged run cancels what a
 //! group has seen of it and waits for the rest, a seen run the other way round. Memory follows the slowest group's lag;
-//! past a bound, lanes go to a temporary file and are reconciled one bucket after the other at the end.
+//! past a bound, what a group will read last waits in a temporary file, and comes back when the group gets there.
 //!
 //! A message that a group reads is one of four things:
 //!
@@ -16,6 +16,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io;
 
 use super::RunShape;
 use super::evidence::{CheckerEvidence, Evidence, Lane, LaneRun, LedgerEvidence};
@@ -23,14 +24,14 @@ use super::expectations::Expectations;
 use super::grown;
 use super::order::Order;
 use super::runs::{Intervals, Run, Runs};
-use super::spill::{Observer, Spill};
+use super::spill::{Spill, Unseen};
 use super::verdict::{Anomaly, Example, Findings, GroupTally, ProducerTally, Verdict};
 use crate::message::{CLIENT_CHOOSES, NO_OFFSET};
 
 /// Why reconciliation stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
-    /// The spill file cannot be written or read.
+    /// The temporary file cannot be written or read.
     #[error("cannot keep unreconciled messages in a temporary file: {source}")]
     Spill {
         /// Why.
@@ -51,7 +52,7 @@ pub struct Reconciler {
     keys: HashMap<u64, i32>,
     findings: Findings,
     max_waiting_runs: usize,
-    spill: Option<Spill>,
+    spill: Spill,
 }
 
 /// One lane, as known so far.
@@ -66,7 +67,7 @@ struct LaneState {
 #[derive(Debug, Default)]
 struct View {
     /// Acknowledged and not seen.
-    acked: Runs,
+    acked: Unseen,
     /// Seen and not acknowledged.
     seen: Runs,
     /// Every sequence seen.
@@ -103,15 +104,15 @@ struct Displaced {
 }
 
 impl Reconciler {
-    /// Runs that wait in memory, over all groups, before spilling begins: about 0.5 GiB.
+    /// Runs that wait in memory, over all groups, before some go to a temporary file: about 0.5 GiB.
     pub const MAX_WAITING_RUNS: usize = 8 << 20;
 
-    /// An empty reconciler, which spills past [`Reconciler::MAX_WAITING_RUNS`].
+    /// An empty reconciler, which keeps [`Reconciler::MAX_WAITING_RUNS`] in memory.
     pub fn new(shape: RunShape) -> Reconciler {
         Self::with_max_waiting_runs(shape, Self::MAX_WAITING_RUNS)
     }
 
-    /// An empty reconciler that spills once more than `max_waiting_runs` wait for their counterpart.
+    /// An empty reconciler that keeps no more than `max_waiting_runs` in memory between two pieces of evidence.
     pub fn with_max_waiting_runs(shape: RunShape, max_waiting_runs: usize) -> Reconciler {
         Reconciler {
             shape,
@@ -121,19 +122,20 @@ impl Reconciler {
             keys: HashMap::new(),
             findings: Findings::default(),
             max_waiting_runs,
-            spill: None,
+            spill: Spill::default(),
         }
     }
 
     /// Takes a worker's evidence.
     ///
     /// # Errors
-    /// The temporary file cannot be written.
+    /// The temporary file cannot be written or read.
     pub fn accept(&mut self, evidence: Evidence) -> Result<(), ReconcileError> {
         match evidence {
             Evidence::Ledger(evidence) => self.accept_ledger(evidence),
-            Evidence::Checker(evidence) => self.accept_checker(evidence),
+            Evidence::Checker(evidence) => self.accept_checker(evidence)?,
         }
+        Ok(self.keep_within_bound()?)
     }
 
     /// Runs in memory that wait for their counterpart, over all groups.
@@ -141,22 +143,17 @@ impl Reconciler {
         self.lanes.iter().flat_map(|lane| &lane.views).map(|view| view.acked.count() + view.seen.count()).sum()
     }
 
+    /// The most that the temporary file ever held.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.spill.size_bytes()
+    }
+
     /// The verdict, once every worker's last evidence is in.
     ///
     /// # Errors
     /// The temporary file cannot be read.
     pub fn finish(mut self, expectations: &Expectations) -> Result<Verdict, ReconcileError> {
-        if let Some(spill) = self.spill.take() {
-            for bucket in spill.into_buckets()? {
-                let mut touched = BTreeSet::new();
-                bucket.replay(|observer, lane_run| {
-                    touched.insert(self.lane_index(lane_run.lane));
-                    self.observe(observer, &lane_run);
-                })?;
-                touched.into_iter().for_each(|lane| self.judge_lane(lane));
-            }
-        }
-        (0..self.lanes.len()).for_each(|lane| self.judge_lane(lane));
+        (0..self.lanes.len()).try_for_each(|lane| self.judge_lane(lane))?;
         (0..self.groups.len()).for_each(|group| self.judge_exceptions(group));
         let mut producers = ProducerTally::default();
         self.producers.iter().for_each(|tally| producers += *tally);
@@ -165,7 +162,7 @@ impl Reconciler {
         Ok(Verdict { producers, groups, findings: self.findings.judge(expectations), disorder_by_partition })
     }
 
-    fn accept_ledger(&mut self, evidence: LedgerEvidence) -> Result<(), ReconcileError> {
+    fn accept_ledger(&mut self, evidence: LedgerEvidence) {
         if let Some(tally) = self.producers.get_mut(usize::from(evidence.producer)) {
             *tally = evidence.tally;
         }
@@ -174,10 +171,12 @@ impl Reconciler {
             let lane = self.lane_index(lane);
             self.lane(lane).unknown.insert(from, to);
         }
-        self.observe_or_spill(Observer::Producer, &evidence.runs)
+        for lane_run in &evidence.runs {
+            self.acked(self.lane_index(lane_run.lane), lane_run.run);
+        }
     }
 
-    fn accept_checker(&mut self, evidence: CheckerEvidence) -> Result<(), ReconcileError> {
+    fn accept_checker(&mut self, evidence: CheckerEvidence) -> io::Result<()> {
         let group = &mut self.groups[usize::from(evidence.group)];
         group.tally += evidence.tally;
         group.corrupt.extend(evidence.corrupt);
@@ -199,29 +198,27 @@ impl Reconciler {
                 Entry::Occupied(_) => {}
             }
         }
-        self.observe_or_spill(Observer::Group(evidence.group), &evidence.runs)
+        let group = usize::from(evidence.group);
+        evidence.runs.iter().try_for_each(|run| self.read(self.lane_index(run.lane), group, run))
     }
 
-    fn observe_or_spill(&mut self, observer: Observer, runs: &[LaneRun]) -> Result<(), ReconcileError> {
-        if self.spill.is_none() && self.waiting_runs() > self.max_waiting_runs {
-            self.spill = Some(Spill::new()?);
+    /// Moves runs to the temporary file where too many wait in memory: of the group and lane with most of them first.
+    fn keep_within_bound(&mut self) -> io::Result<()> {
+        let mut waiting = self.waiting_runs();
+        if waiting <= self.max_waiting_runs {
+            return Ok(());
         }
-        for lane_run in runs {
-            let lane = self.lane_index(lane_run.lane);
-            match &mut self.spill {
-                Some(spill) => spill.write(lane, observer, lane_run)?,
-                None => self.observe(observer, lane_run),
+        // Some more than must be, so that the next evidence does not bring the next turn.
+        let enough = self.max_waiting_runs / 4 * 3;
+        let mut waits: Vec<&mut Unseen> =
+            self.lanes.iter_mut().flat_map(|lane| &mut lane.views).map(|view| &mut view.acked).collect();
+        waits.sort_unstable_by_key(|acked| std::cmp::Reverse(acked.count()));
+        for acked in waits {
+            while waiting > enough && acked.count() > 0 {
+                waiting -= acked.page_out(&mut self.spill)?;
             }
         }
         Ok(())
-    }
-
-    fn observe(&mut self, observer: Observer, lane_run: &LaneRun) {
-        let lane = self.lane_index(lane_run.lane);
-        match observer {
-            Observer::Producer => self.acked(lane, lane_run.run),
-            Observer::Group(group) => self.read(lane, usize::from(group), lane_run),
-        }
     }
 
     fn acked(&mut self, lane: usize, run: Run) {
@@ -229,7 +226,7 @@ impl Reconciler {
             let doubted = !self.groups[group].displaced.is_empty();
             let mut places = Vec::new();
             let view = &mut self.lane(lane).views[group];
-            view.seen.cancel(run, &mut view.acked, |seen, acked| {
+            view.seen.cancel(run, view.acked.in_memory(), |seen, acked| {
                 if doubted || differ(&acked, &seen) {
                     places.push((acked, seen));
                 }
@@ -238,29 +235,28 @@ impl Reconciler {
         }
     }
 
-    fn read(&mut self, lane: usize, group: usize, lane_run: &LaneRun) {
+    fn read(&mut self, lane: usize, group: usize, lane_run: &LaneRun) -> io::Result<()> {
         let run = lane_run.run;
         let seen = self.lane(lane).views[group].ever_seen.touches(run.sequence, run.end());
         let offsets = grown_intervals(&mut self.groups[group].offsets, run.partition);
         if !seen && !offsets.touches(run.offset.max(0) as u64, run.end_offset().max(0) as u64) {
             return self.first_sight(lane, group, lane_run);
         }
-        for (sequence, offset) in run.messages() {
-            self.read_one(lane, group, &LaneRun { run: Run::one(run.partition, sequence, offset), ..*lane_run });
-        }
+        let mut messages = run.messages().map(|(sequence, offset)| Run::one(run.partition, sequence, offset));
+        messages.try_for_each(|run| self.read_one(lane, group, &LaneRun { run, ..*lane_run }))
     }
 
-    fn read_one(&mut self, lane: usize, group: usize, message: &LaneRun) {
+    fn read_one(&mut self, lane: usize, group: usize, message: &LaneRun) -> io::Result<()> {
         let Run { sequence, offset, partition, .. } = message.run;
         let at = offset.max(0) as u64;
         let seen = self.lane(lane).views[group].ever_seen.contains(sequence);
         let state = &mut self.groups[group];
         let offsets = grown_intervals(&mut state.offsets, partition);
         match (seen, offsets.contains(at)) {
-            (false, false) => self.first_sight(lane, group, message),
+            (false, false) => self.first_sight(lane, group, message)?,
             (false, true) => {
                 state.displaced.insert((lane, sequence), Displaced { partition, offset, acked: None });
-                self.first_sight(lane, group, message);
+                self.first_sight(lane, group, message)?;
             }
             (true, true) => state.tally.redelivered += 1,
             (true, false) => {
@@ -275,9 +271,10 @@ impl Reconciler {
                 self.findings.note(Anomaly::Duplicate, 1, example);
             }
         }
+        Ok(())
     }
 
-    fn first_sight(&mut self, lane: usize, group: usize, lane_run: &LaneRun) {
+    fn first_sight(&mut self, lane: usize, group: usize, lane_run: &LaneRun) -> io::Result<()> {
         let run = lane_run.run;
         let state = &mut self.groups[group];
         state.tally.distinct += u64::from(run.length);
@@ -290,19 +287,21 @@ impl Reconciler {
         let doubted = !state.displaced.is_empty();
         let mut places = Vec::new();
         let client_chooses = self.shape.client_chooses;
-        let view = &mut self.lane(lane).views[group];
+        self.lane(lane);
+        let view = &mut self.lanes[lane].views[group];
         view.ever_seen.insert(run.sequence, run.end());
         // What its own reader found out of order is known, and measures nothing else.
         let ordered = if lane_run.backward { Ok(()) } else { view.order.insert(&run, client_chooses) };
-        view.acked.cancel(run, &mut view.seen, |acked, seen| {
+        view.acked.cancel(run, &mut view.seen, &mut self.spill, |acked, seen| {
             if doubted || differ(&acked, &seen) {
                 places.push((acked, seen));
             }
-        });
+        })?;
         if let Err(other) = ordered {
             self.groups[group].misplaced.push((lane, run, other));
         }
         places.into_iter().for_each(|(acked, seen)| self.compare(lane, group, acked, seen));
+        Ok(())
     }
 
     /// Holds the places of the same messages against each other, and keeps aside those that differ.
@@ -330,11 +329,16 @@ impl Reconciler {
     }
 
     /// What is left of a lane when all evidence is in; frees it.
-    fn judge_lane(&mut self, lane: usize) {
-        let Some(state) = self.lanes.get_mut(lane) else { return };
-        let LaneState { unknown, views } = std::mem::take(state);
-        for (group, view) in views.into_iter().enumerate() {
-            view.acked.iter().for_each(|run| self.judge_missing(lane, group, run));
+    fn judge_lane(&mut self, lane: usize) -> io::Result<()> {
+        let LaneState { unknown, views } = std::mem::take(&mut self.lanes[lane]);
+        for (group, mut view) in views.into_iter().enumerate() {
+            loop {
+                let missing = view.acked.take_some(&mut self.spill)?;
+                if missing.is_empty() {
+                    break;
+                }
+                missing.iter().for_each(|run| self.judge_missing(lane, group, run));
+            }
             for run in view.seen.iter() {
                 for (sequence, offset) in run.messages().filter(|(sequence, _)| !unknown.contains(*sequence)) {
                     let example = self.example(lane, group, sequence, run.partition, Some(offset));
@@ -342,6 +346,7 @@ impl Reconciler {
                 }
             }
         }
+        Ok(())
     }
 
     /// Judges a run that was acknowledged and not seen: damaged messages are no loss on top of it.

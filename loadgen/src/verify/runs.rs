@@ -116,6 +116,12 @@ impl Runs {
         }
     }
 
+    /// Takes out the last `count` runs, in the order of their sequences.
+    pub(super) fn take_last(&mut self, count: usize) -> Vec<Run> {
+        let first = self.by_sequence.keys().rev().take(count).last().copied();
+        first.map_or_else(Vec::new, |first| self.by_sequence.split_off(&first).into_values().collect())
+    }
+
     /// Takes out the first run that ends past `sequence`.
     fn take_first_past(&mut self, sequence: u64) -> Option<Run> {
         let over = self.by_sequence.range(..=sequence).next_back().filter(|(_, run)| run.end() > sequence);
