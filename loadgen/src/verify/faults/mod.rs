@@ -6,6 +6,7 @@
 
 mod fault;
 mod history;
+mod scale;
 
 use proptest::prelude::*;
 
