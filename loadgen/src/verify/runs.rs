@@ -118,7 +118,8 @@ impl Runs {
 
     /// Takes out the last `count` runs, in the order of their sequences.
     pub(super) fn take_last(&mut self, count: usize) -> Vec<Run> {
-        let first = self.by_sequence.keys().rev().take(count).last().copied();
+        let keys = || self.by_sequence.keys();
+        let first = keys().rev().nth(count.saturating_sub(1)).or_else(|| keys().next()).copied();
         first.map_or_else(Vec::new, |first| self.by_sequence.split_off(&first).into_values().collect())
     }
 
