@@ -115,6 +115,9 @@ pub(crate) fn reasons_against(run: &RunResult) -> Vec<String> {
 fn valid(run: &RunResult) -> String {
     let health = &run.generator;
     match (health.limit_messages_per_second, health.headroom) {
+        (Some(limit), Some(times)) if times < 1.0 => {
+            format!("The generator kept up, beyond the limit once measured for it ({}/s).", number(limit))
+        }
         (Some(limit), Some(times)) => {
             format!("The generator kept up and can send {}× this rate ({}/s).", number(times), number(limit))
         }

@@ -127,15 +127,15 @@ fn dependencies(plan: &Plan) -> BTreeMap<String, String> {
     let recorded = plan.record(plan.topic.partitions_to_create(), true);
     let payload =
         plan.payload_file.as_deref().map_or(recorded.size, |file| format!("{} {}", file.display(), state_of(file)));
-    let build = option_env!("LOADGEN_COMMIT")
-        .map_or_else(|| std::env::current_exe().map_or_else(|_| String::new(), |path| state_of(&path)), str::to_owned);
+    // A commit does not tell apart what was built before it was made.
+    let build = std::env::current_exe().map_or_else(|_| String::new(), |path| state_of(&path));
     let properties = without_secrets(&plan.properties);
     [
         ("cpu", machine.cpu_model),
         ("cores", machine.cores.to_string()),
         ("kernel", machine.kernel),
         ("tool", format!("{} {}", env!("CARGO_PKG_VERSION"), manifest::build_profile())),
-        ("build", build),
+        ("build", format!("{} {build}", option_env!("LOADGEN_COMMIT").unwrap_or("unknown commit"))),
         ("payload", payload),
         ("key", recorded.key),
         ("partitioner", recorded.partitioner),

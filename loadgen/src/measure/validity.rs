@@ -52,6 +52,9 @@ pub const SECONDS_NEEDED: usize = 6;
 /// Seconds of load by which a backlog grows from third to third.
 pub const GROWTH_S: f64 = 0.05;
 
+/// The kind of reason that is the target's own doing.
+pub const UNSTABLE: &str = "UNSTABLE";
+
 /// Judges by every rule, the gravest reasons first.
 pub fn judge(run: &RunResult) -> Validity {
     let mut reasons: Vec<Invalidity> = [ended(run), undrained(run)].into_iter().flatten().collect();
@@ -70,7 +73,7 @@ fn generator_limited(rule: &str, sentence: String) -> Option<Invalidity> {
 }
 
 fn unstable(rule: &str, sentence: String) -> Option<Invalidity> {
-    Some(Invalidity { kind: "UNSTABLE".to_owned(), rule: rule.to_owned(), sentence })
+    Some(Invalidity { kind: UNSTABLE.to_owned(), rule: rule.to_owned(), sentence })
 }
 
 fn cut_short(rule: &str, sentence: String) -> Option<Invalidity> {

@@ -98,7 +98,18 @@ impl Screen {
 
     /// The verdict, each finding under its word.
     fn findings(&mut self, findings: &[Finding]) {
+        let reasons = findings.iter().filter(|finding| finding.word == "INVALID").count();
+        let mut seen = 0;
         for finding in findings {
+            seen += usize::from(finding.word == "INVALID");
+            // One reason is enough not to use the figures; the page has them all.
+            if finding.word == "INVALID" && seen > 1 {
+                if seen == reasons {
+                    let more = crate::figures::counted(reasons as u64 - 1, "more reason");
+                    self.lines.push(format!("         … and {more} in report.html"));
+                }
+                continue;
+            }
             let code = match finding.tone {
                 Tone::Good => "1;32",
                 Tone::Caution => "1;33",

@@ -26,6 +26,7 @@ use self::schedule::{Pair, schedule};
 use super::interruption;
 use crate::cli::CompareArgs;
 use crate::exit::Exit;
+use crate::measure::validity::UNSTABLE;
 use crate::plan::default_out;
 use crate::run::Control;
 
@@ -303,7 +304,9 @@ impl Session {
         };
         if let Ok(result) = &result {
             run.exit.name.clone_from(&result.exit.name);
-            run.invalid.clone_from(&result.verdict.invalid);
+            // That a target does not hold the rate is what a comparison is there to find: such a run counts.
+            let excluding = result.validity.reasons.iter().filter(|reason| reason.kind != UNSTABLE);
+            run.invalid = excluding.map(|reason| format!("{}: {}", reason.kind, reason.sentence)).collect();
             run.rate_held = is_rate_held(result);
             run.figures = figures(result);
         }
