@@ -1,7 +1,7 @@
 //! The page's section on the generator: how late it was, what it waited for, what it can do.
 
 use super::{Page, Text};
-use crate::figures::{count, counted, duration_ms, duration_ns, duration_us, number, share, time_utc};
+use crate::figures::{count, duration_ms, duration_ns, duration_us, number, share, time_utc};
 use crate::render::percent;
 use crate::schema::{GeneratorHealth, RunResult, ThreadsUse, WorkerHealth};
 use crate::statistics::Distribution;
@@ -19,6 +19,9 @@ impl Page {
         ));
         let rows = rows(run);
         self.definitions(rows.iter().map(|(name, text)| (*name, text.as_str())));
+        if let Some(calibration) = &health.calibration {
+            self.put(format_args!("<p class=\"quiet\">The limit covers {}.</p>\n", Text(&calibration.covers)));
+        }
         if !health.threads.is_empty() {
             self.threads(health);
         }
@@ -31,18 +34,18 @@ impl Page {
     fn threads(&mut self, health: &GeneratorHealth) {
         self.table(
             "Threads",
-            &["threads", "number", "CPU time", "busiest ran", "waited for a CPU", "a turn", "preempted"],
+            &["threads", "number", "CPU time", "busiest ran", "waited for a CPU", "wait a turn", "preempted"],
         );
         for threads in &health.threads {
             let ThreadsUse { role, threads: number_of, run_us, wait_us, turns, .. } = threads;
             let a_turn = wait_us.zip(*turns).filter(|(_, turns)| *turns > 0);
             let cells = [
-                counted(u64::from(*number_of), "thread"),
+                number_of.to_string(),
                 duration_us(*run_us),
                 percent(threads.max_run_share),
                 threads.max_wait_share.map_or("–".to_owned(), percent),
                 a_turn.map_or("–".to_owned(), |(us, turns)| duration_ns(us.saturating_mul(1_000) / turns)),
-                threads.involuntary_switches.map_or("–".to_owned(), |n| format!("{} times", count(n))),
+                threads.involuntary_switches.map_or("–".to_owned(), count),
             ];
             self.table_row(role, &cells);
         }
@@ -71,19 +74,24 @@ impl Page {
         self.put(format_args!(
             "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\">\n<table class=\"stacked\">\n<thead><tr>"
         ));
-        for head in heads {
-            self.put(format_args!("<th scope=\"col\">{head}</th>"));
+        for (column, head) in heads.iter().enumerate() {
+            self.put(format_args!("<th scope=\"col\"{}>{head}</th>", spare(column)));
         }
         self.put(format_args!("</tr></thead>\n<tbody>\n"));
     }
 
     fn table_row(&mut self, head: &str, cells: &[String]) {
         self.put(format_args!("<tr><th scope=\"row\">{}</th>", Text(head)));
-        for cell in cells {
-            self.put(format_args!("<td>{}</td>", Text(cell)));
+        for (column, cell) in (1..).zip(cells) {
+            self.put(format_args!("<td{}>{}</td>", spare(column), Text(cell)));
         }
         self.put(format_args!("</tr>\n"));
     }
+}
+
+/// A phone shows five figures beside each other.
+fn spare(column: usize) -> &'static str {
+    if column > 5 { " class=\"spare\"" } else { "" }
 }
 
 fn rows(run: &RunResult) -> Vec<(&'static str, String)> {
@@ -106,7 +114,6 @@ fn rows(run: &RunResult) -> Vec<(&'static str, String)> {
         let when = if calibration.cached { "before an earlier run, at" } else { "before this run, at" };
         let (time, took) = (time_utc(calibration.measured_unix_ms), duration_ms(calibration.took_ms));
         rows.push(("the limit was measured", format!("{when} {time}, in {took}")));
-        rows.push(("the limit covers", calibration.covers.clone()));
     }
     rows.extend(health.cpu_share.map(|cpu| ("share of the CPU", percent(cpu))));
     if let Some(max) = health.clock_jitter_ns {
