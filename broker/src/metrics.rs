@@ -84,3 +84,28 @@ pub struct Metrics {
     /// Responses that carried an error code.
     pub errors: Counter,
 }
+
+impl Metrics {
+    /// Writes the figures to the log, on one line: which way how many bytes went, and in how many calls and batches.
+    pub fn log(&self) {
+        tracing::info!(
+            connections = self.connections_accepted.value(),
+            connections_open = self.connections_open.value(),
+            closed_for_cause = self.connections_closed_for_cause.value(),
+            requests = self.frames_in.value(),
+            bytes_in = self.bytes_in.value(),
+            read_calls = self.read_calls.value(),
+            produce_requests = self.produce_requests.value(),
+            produce_batches = self.produce_batches.value(),
+            produce_bytes = self.produce_bytes.value(),
+            fetch_requests = self.fetch_requests.value(),
+            bytes_out_sendfile = self.bytes_out_sendfile.value(),
+            sendfile_calls = self.sendfile_calls.value(),
+            bytes_out_copied = self.bytes_out_copied.value(),
+            write_calls = self.write_calls.value(),
+            cold_regions = self.cold_regions.value(),
+            errors = self.errors.value(),
+            "served"
+        );
+    }
+}

@@ -5,7 +5,9 @@
 //!
 //! Deviations from Kafka: with one replica `acks=1` and `acks=all` are the same, and `timeout_ms` has nothing to wait
 //! for. Transactions are not served (TRANSACTIONAL_ID_AUTHORIZATION_FAILED). Several batches, or none, for one partition
-//! are refused for that partition alone; Kafka refuses the request.
+//! are refused for that partition alone; Kafka refuses the request. The record count of a compressed batch is believed as
+//! far as its bytes can become so many records: nothing is decompressed, where Kafka counts, and refuses a false count with
+//! INVALID_RECORD. Only who sent such a batch, and who reads it, is concerned: offsets go by the header.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -17,9 +17,8 @@ const MAX_NEW_PARTITIONS: i32 = 10_000;
 /// The longest value of a setting, which the journal's strings can hold.
 const MAX_SETTING_BYTES: usize = 32 << 10;
 
-/// What an internal topic that is adopted is kept by: Kafka's `offsets.topic.segment.bytes` and
-/// `transaction.state.log.segment.bytes`, and its policy for both.
-const INTERNAL_SETTINGS: [(&str, &str); 2] = [("cleanup.policy", "compact"), ("segment.bytes", "104857600")];
+/// Kafka's `transaction.state.log.segment.bytes`.
+const TRANSACTIONS_SEGMENT_BYTES: i32 = 100 << 20;
 /// Where producer ids may go on from once a topic was adopted.
 const FIRST_RANDOM_PRODUCER_ID: i64 = 1 << 40;
 const LAST_RANDOM_PRODUCER_ID: i64 = 1 << 53;
@@ -29,6 +28,7 @@ const LAST_RANDOM_PRODUCER_ID: i64 = 1 << 53;
 pub(super) struct Rules {
     pub(super) node_id: i32,
     pub(super) default_partitions: i32,
+    pub(super) offsets_segment_bytes: i32,
 }
 
 /// A command in the caller's favour.
@@ -48,7 +48,7 @@ impl Rules {
     pub(super) fn decide(&self, image: &Image, command: &Command) -> Result<Decision, Refusal> {
         match command {
             Command::CreateTopic(new) => self.create_topic(image, new).map(Decision::topic),
-            Command::AdoptTopic(found) => adopt_topic(image, found).map(|topic| {
+            Command::AdoptTopic(found) => self.adopt_topic(image, found).map(|topic| {
                 let mut decision = Decision::topic(topic);
                 decision.entries.extend(foreign_producer_ids_passed(image));
                 decision
@@ -168,34 +168,42 @@ fn known<'a>(image: &'a Image, name: &str) -> Result<&'a TopicMetadata, Refusal>
     image.topic(name).map(Arc::as_ref).ok_or_else(|| Refusal::UnknownTopic { name: name.to_owned() })
 }
 
-/// Names are not held against each other here: what is on disk was legal where it came from.
-fn adopt_topic(image: &Image, found: &AdoptedTopic) -> Result<TopicMetadata, Refusal> {
-    check_topic_name(&found.name)?;
-    if image.topic(&found.name).is_some() {
-        return Err(Refusal::TopicExists { name: found.name.clone() });
+impl Rules {
+    /// Names are not held against each other here: what is on disk was legal where it came from.
+    fn adopt_topic(&self, image: &Image, found: &AdoptedTopic) -> Result<TopicMetadata, Refusal> {
+        check_topic_name(&found.name)?;
+        if image.topic(&found.name).is_some() {
+            return Err(Refusal::TopicExists { name: found.name.clone() });
+        }
+        if found.id.is_nil() || image.topic_by_id(found.id).is_some() {
+            return Err(Refusal::InvalidRequest { reason: "the topic's id is another topic's" });
+        }
+        if found.partitions < 1 {
+            return Err(Refusal::InvalidPartitions {
+                got: found.partitions,
+                reason: "a topic has at least one".to_owned(),
+            });
+        }
+        Ok(TopicMetadata {
+            name: found.name.as_str().into(),
+            id: found.id,
+            partitions: found.partitions,
+            internal: is_internal(&found.name),
+            settings: self.adopted_settings(&found.name),
+        })
     }
-    if found.id.is_nil() || image.topic_by_id(found.id).is_some() {
-        return Err(Refusal::InvalidRequest { reason: "the topic's id is another topic's" });
-    }
-    if found.partitions < 1 {
-        return Err(Refusal::InvalidPartitions {
-            got: found.partitions,
-            reason: "a topic has at least one".to_owned(),
-        });
-    }
-    Ok(TopicMetadata {
-        name: found.name.as_str().into(),
-        id: found.id,
-        partitions: found.partitions,
-        internal: is_internal(&found.name),
-        settings: adopted_settings(&found.name),
-    })
-}
 
-/// Where a topic's settings were is not known here; what its coordinator keeps in an internal one must not age away.
-fn adopted_settings(topic: &str) -> BTreeMap<String, String> {
-    let settings: &[(&str, &str)] = if is_internal(topic) { &INTERNAL_SETTINGS } else { &[] };
-    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    /// Where a topic's settings were is not known here; what its coordinator keeps in an internal one must not age away,
+    /// and is kept as if that had been created here.
+    fn adopted_settings(&self, topic: &str) -> BTreeMap<String, String> {
+        let segment_bytes = match topic {
+            "__consumer_offsets" => self.offsets_segment_bytes,
+            _ if is_internal(topic) => TRANSACTIONS_SEGMENT_BYTES,
+            _ => return BTreeMap::new(),
+        };
+        let settings = [("cleanup.policy", "compact".to_owned()), ("segment.bytes", segment_bytes.to_string())];
+        settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
 }
 
 /// An adopted log knows producers whose ids somebody else handed out, and takes a batch of another producer of the same id
@@ -238,7 +246,7 @@ fn checked_settings(topic: &str, given: &[(String, Option<String>)]) -> Result<B
 mod tests {
     use super::*;
 
-    const RULES: Rules = Rules { node_id: 1, default_partitions: 3 };
+    const RULES: Rules = Rules { node_id: 1, default_partitions: 3, offsets_segment_bytes: 1 << 20 };
 
     fn decided(image: &mut Image, command: Command) -> Result<Committed, Refusal> {
         let decision = RULES.decide(image, &command)?;

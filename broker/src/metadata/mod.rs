@@ -54,6 +54,8 @@ pub struct MetadataOptions {
     pub node_id: i32,
     /// Partitions of a topic created with −1 (`num.partitions`).
     pub default_partitions: i32,
+    /// `segment.bytes` of a `__consumer_offsets` that is adopted (`offsets.topic.segment.bytes`).
+    pub offsets_segment_bytes: i32,
     /// What the broker's own settings make of the topic settings' defaults (`log.retention.ms` and so on).
     pub topic_defaults: TopicDefaults,
     /// The broker's settings as DescribeConfigs shows them.
@@ -87,7 +89,11 @@ impl Metadata {
             image.apply(identity);
         }
         let published = Arc::new(ArcSwap::from_pointee(image));
-        let rules = Rules { node_id: options.node_id, default_partitions: options.default_partitions };
+        let rules = Rules {
+            node_id: options.node_id,
+            default_partitions: options.default_partitions,
+            offsets_segment_bytes: options.offsets_segment_bytes,
+        };
         let writer = Writer::start(journal, published.clone(), rules, listener)
             .map_err(|source| JournalError::Io { path: options.data_dir, source })?;
         Ok(Metadata {

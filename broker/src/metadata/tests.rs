@@ -7,6 +7,7 @@ fn options(data_dir: &std::path::Path) -> MetadataOptions {
         data_dir: data_dir.to_owned(),
         node_id: 1,
         default_partitions: 1,
+        offsets_segment_bytes: 100 << 20,
         topic_defaults: TopicDefaults::default(),
         broker_settings: Vec::new(),
     }

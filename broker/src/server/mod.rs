@@ -234,6 +234,7 @@ impl Stored {
             data_dir: data_dir.to_owned(),
             node_id: settings.node_id,
             default_partitions: settings.num_partitions,
+            offsets_segment_bytes: settings.offsets_topic_segment_bytes,
             topic_defaults: settings.topic_defaults(),
             broker_settings: settings.describe(),
         };
