@@ -1,4 +1,4 @@
-//! The summary on a terminal: one screen, at most 80 columns (the word INVALID comes on top in a table), the verdict first.
+//! The summary on a terminal: one screen, at most 80 columns, the verdict first.
 //!
 //! Text from outside loses its control characters, so that no name can move the cursor.
 
@@ -30,7 +30,7 @@ const ANOMALIES_SHOWN: usize = 4;
 const EXAMPLES_SHOWN: usize = 2;
 
 /// Share of the time for which a thread waits for a CPU that is worth a reader's while.
-const WAIT_SHARE_SHOWN: f64 = 0.1;
+const WAIT_SHARE_SHOWN: f64 = 0.25;
 
 /// Whether a text may hold ANSI colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,6 @@ pub fn terminal(run: &RunResult, colour: Colour) -> String {
     asked(&mut screen, run);
     screen.blank();
     latencies(&mut screen, run);
-    screen.blank();
     throughput(&mut screen, run);
     resources(&mut screen, run);
     for assertion in run.assertions.iter().filter(|assertion| assertion.held == Some(true)) {
@@ -175,13 +174,15 @@ fn asked(screen: &mut Screen, run: &RunResult) {
 
 fn latencies(screen: &mut Screen, run: &RunResult) {
     let heads = QUANTILES.iter().map(|(_, name)| *name).chain(["max"]);
-    let heads: String = heads.map(|head| format!("{head:>LATENCY_COLUMNS$}")).collect();
+    // The word INVALID takes its room from the columns.
+    let columns = if screen.invalid { LATENCY_COLUMNS - 2 } else { LATENCY_COLUMNS };
+    let heads: String = heads.map(|head| format!("{head:>columns$}")).collect();
     let head = screen.colour.paint("2", &format!("{:<NAME_COLUMNS$}{heads}", "latency"));
     screen.line(&head);
     for row in latency_rows(run) {
         let of = row.of.as_deref().map_or(String::new(), |of| format!(", {}", printable(of)));
         let name: String = format!("{}{of}", row.label).chars().take(NAME_COLUMNS - 1).collect();
-        let cells: String = row.cells().map(|cell| format!("{cell:>LATENCY_COLUMNS$}")).collect();
+        let cells: String = row.cells().map(|cell| format!("{:>columns$}", tight(cell, screen.invalid))).collect();
         screen.line(&format!("{name:<NAME_COLUMNS$}{cells}"));
         for (number, what) in [(row.censored, "unfinished"), (row.non_positive, "not above zero")] {
             if number > 0 {
@@ -193,6 +194,11 @@ fn latencies(screen: &mut Screen, run: &RunResult) {
         let (p99, max) = (duration_ns(gap.p99_ns), duration_ns(gap.max_ns));
         screen.row("omission", &format!("a closed loop hides {p99} of p99 and {max} of the maximum"));
     }
+}
+
+/// A lower bound without its blank, where room is scarce.
+fn tight(cell: String, is_tight: bool) -> String {
+    if is_tight { cell.replace("> ", ">") } else { cell }
 }
 
 fn throughput(screen: &mut Screen, run: &RunResult) {

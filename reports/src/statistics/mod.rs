@@ -10,7 +10,7 @@
 //!   confidence 1 − α exactly when p ≤ α.
 //! - [`looks`]: when a comparison may end early, and what that costs.
 //! - [`holm`]: p-values of several metrics side by side.
-//! - [`standing`]: where an interval lies against a tolerance; every verdict is read from it.
+//! - [`mod@standing`]: where an interval lies against a tolerance; every verdict is read from it.
 
 pub mod holm;
 pub mod latency;
