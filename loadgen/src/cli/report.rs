@@ -11,6 +11,8 @@ One file is rendered as its run was. Several files of the same plan, target, bro
 counts are added and histograms merged (no percentile is ever averaged), and the report names the runs. Files that differ in \
 any of these are shown side by side: what differs, the figures of each, and the latencies in one plot.
 
+A comparison of `loadgen compare` is rendered again too, alone.
+
 A file of an older version reads; one of a newer major version is refused.";
 
 pub(super) const REPORT_AFTER: &str = "\

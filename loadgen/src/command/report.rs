@@ -4,8 +4,9 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use reports::comparison::Comparison;
 use reports::merge::{MergeError, Named, differences, merge};
-use reports::render::{Colour, html, markdown, side_by_side, terminal};
+use reports::render::{self, Colour, html, markdown, side_by_side, terminal};
 use reports::{ReadError, RunResult};
 
 use super::run::exit_of;
@@ -23,6 +24,12 @@ pub enum ReportError {
         path: PathBuf,
         /// Why.
         source: ReadError,
+    },
+    /// A comparison among results.
+    #[error("{} is a comparison, which is rendered alone: name no other file, or name the results of its runs", path.display())]
+    Comparison {
+        /// The file.
+        path: PathBuf,
     },
     /// The same file twice would count every message twice.
     #[error("{} was named twice: name each result once", path.display())]
@@ -66,13 +73,22 @@ impl ReportError {
 /// # Errors
 /// [`ReportError`], each in one sentence.
 pub fn report(args: &ReportArgs) -> Result<Exit, ReportError> {
-    let runs = read_all(&args.files)?;
-    let runs = match (args.merge, args.apart) {
-        (true, _) => vec![merged(runs)?],
-        (_, true) => runs,
-        _ => merge_those_of_one_plan(runs)?,
+    let format = args.format.unwrap_or_else(|| format_of(args.output.as_deref()));
+    let colour = if args.output.is_some() { Colour::Never } else { Colour::for_stream(&std::io::stdout()) };
+    let text = match args.files.as_slice() {
+        [one] if let Ok(comparison) = Comparison::read(&file_in(one, "comparison.json")) => {
+            render_comparison(&comparison, format, colour)
+        }
+        files => {
+            let runs = read_all(files)?;
+            let runs = match (args.merge, args.apart) {
+                (true, _) => vec![merged(runs)?],
+                (_, true) => runs,
+                _ => merge_those_of_one_plan(runs)?,
+            };
+            render(&runs, format, colour)?
+        }
     };
-    let text = render(&runs, args.format.unwrap_or_else(|| format_of(args.output.as_deref())), args.output.is_none())?;
     match &args.output {
         Some(path) => fs::write(path, text).map_err(|source| ReportError::Output { path: path.clone(), source })?,
         // A reader that has gone away ends nothing.
@@ -86,7 +102,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit, ReportError> {
 /// # Errors
 /// [`ReportError::Read`], naming the file.
 pub(super) fn read(path: &Path) -> Result<(PathBuf, RunResult), ReportError> {
-    let path = if path.is_dir() { path.join("result.json") } else { path.to_owned() };
+    let path = file_in(path, "result.json");
     match RunResult::read(&path) {
         Ok(run) => Ok((path, run)),
         // It names the file itself.
@@ -94,8 +110,14 @@ pub(super) fn read(path: &Path) -> Result<(PathBuf, RunResult), ReportError> {
             let source = ReadError::Io { path: path.file_name().map_or_else(PathBuf::new, PathBuf::from), source };
             Err(ReportError::Read { path, source })
         }
+        Err(_) if Comparison::read(&path).is_ok() => Err(ReportError::Comparison { path }),
         Err(source) => Err(ReportError::Read { path, source }),
     }
+}
+
+/// The file, or that of its kind in a directory.
+fn file_in(path: &Path, name: &str) -> PathBuf {
+    if path.is_dir() { path.join(name) } else { path.to_owned() }
 }
 
 fn read_all(files: &[PathBuf]) -> Result<Vec<Named>, ReportError> {
@@ -175,8 +197,16 @@ fn format_of(output: Option<&Path>) -> Format {
     }
 }
 
-fn render(runs: &[Named], format: Format, to_standard_output: bool) -> Result<String, ReportError> {
-    let colour = if to_standard_output { Colour::for_stream(&std::io::stdout()) } else { Colour::Never };
+fn render_comparison(comparison: &Comparison, format: Format, colour: Colour) -> String {
+    match format {
+        Format::Html => render::comparison::html(comparison),
+        Format::Markdown => render::comparison::markdown(comparison),
+        Format::Terminal => render::comparison::terminal(comparison, colour),
+        Format::Json => comparison.to_json(),
+    }
+}
+
+fn render(runs: &[Named], format: Format, colour: Colour) -> Result<String, ReportError> {
     Ok(match (format, runs) {
         (Format::Html, [one]) => html(&one.run),
         (Format::Markdown, [one]) => markdown(&one.run),

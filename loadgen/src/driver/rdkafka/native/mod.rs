@@ -28,6 +28,9 @@ pub(super) fn version() -> String {
     unsafe { CStr::from_ptr(rd_kafka_version_str()) }.to_string_lossy().into_owned()
 }
 
+/// Whether this build of librdkafka contains TLS, and the SASL mechanisms that need its hashes.
+const TLS_IS_BUILT: bool = cfg!(feature = "tls");
+
 /// A configuration that has not become a client yet.
 struct Configuration(NonNull<rd_kafka_conf_t>);
 
@@ -57,8 +60,8 @@ impl Configuration {
             return Ok(());
         }
         let reason = text_of(&text);
-        if reason.contains("not available in this build") || reason.contains("not built") || reason.contains("OpenSSL")
-        {
+        let unknown = ["not available in this build", "not built", "OpenSSL"];
+        if !TLS_IS_BUILT && unknown.iter().any(|text| reason.contains(text)) {
             return Err(DriverError::TlsNotBuilt { name: name.into(), value: shown(name, value) });
         }
         Err(refused(reason))
@@ -75,8 +78,18 @@ impl Configuration {
                 std::mem::forget(self);
                 Ok(Client(client))
             }
-            None => Err(DriverError::Create { reason: text_of(&text) }),
+            None => Err(not_made(text_of(&text))),
         }
+    }
+}
+
+/// Why there is no client, although each of its properties was accepted.
+fn not_made(reason: String) -> DriverError {
+    let mechanism = reason.strip_prefix("No provider for SASL mechanism ").and_then(|rest| rest.split(':').next());
+    match mechanism.filter(|mechanism| !TLS_IS_BUILT && (mechanism.starts_with("SCRAM") || *mechanism == "OAUTHBEARER"))
+    {
+        Some(mechanism) => DriverError::TlsNotBuilt { name: "sasl.mechanism".into(), value: mechanism.into() },
+        None => DriverError::Create { reason },
     }
 }
 
@@ -201,7 +214,14 @@ mod tests {
     #[cfg(not(feature = "tls"))]
     #[test]
     fn a_build_without_tls_says_so() {
-        let text = refusal("security.protocol", "ssl").to_string();
-        assert!(text.contains("--features tls"), "{text}");
+        for (name, value) in [("security.protocol", "ssl"), ("ssl.ca.location", "/ca.pem")] {
+            let text = refusal(name, value).to_string();
+            assert!(text.starts_with(&format!("{name}={value} needs")) && text.contains("--features tls"), "{text}");
+        }
+        let scram = [("security.protocol", "sasl_plaintext"), ("sasl.mechanism", "SCRAM-SHA-256")];
+        let user = [("sasl.username", "a"), ("sasl.password", "b")];
+        let Ok(configuration) = Configuration::new(scram.into_iter().chain(user)) else { panic!("each is known") };
+        let Err(error) = configuration.into_client(rd_kafka_type_t::RD_KAFKA_PRODUCER) else { panic!("was made") };
+        assert!(error.to_string().starts_with("sasl.mechanism=SCRAM-SHA-256 needs a build with TLS"), "{error}");
     }
 }
