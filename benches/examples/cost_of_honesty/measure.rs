@@ -316,7 +316,8 @@ fn print(costs: &BTreeMap<&str, Vec<Cost>>) {
             if row.starts_with("java") { "".into() } else { format!("{:.2} µs", median(costs, |cost| cost.own_us)) };
         let rate = median(costs, |cost| cost.messages_per_second);
         let ratio = us(base).map_or(String::new(), |base| format!("{:.2}", all / base));
-        println!("| {name} | {all:.2} µs | {least:.2}–{most:.2} | {own} | {rate:.0} | {ratio} |");
+        let held = if rate < 0.98 * RATE as f64 { ", rate not held" } else { "" };
+        println!("| {name} | {all:.2} µs | {least:.2}–{most:.2} | {own} | {rate:.0}{held} | {ratio} |");
     }
     for (name, rows, base) in [
         (
