@@ -161,12 +161,11 @@ fn announcement(comparison: &Comparison, arms: &[Arm; 2]) -> String {
     let warmups = if warmups[0] == warmups[1] { &warmups[..1] } else { &warmups[..] };
     let warmups: Vec<String> = warmups.iter().map(|ms| duration_ms(*ms)).collect();
     format!(
-        "A  {}\nB  {}\n{} of A and B{aa}, each run after a warm-up of {}: about {length}; seed {}",
+        "A  {}\nB  {}\n{} of A and B{aa}, each run after a warm-up of {}: about {length}",
         arms[0].spec,
         arms[1].spec,
         counted(design.pairs.into(), "pair"),
-        warmups.join(" and "),
-        comparison.seed
+        warmups.join(" and ")
     )
 }
 
@@ -259,8 +258,9 @@ impl Session {
                 self.progress.pair(&self.comparison, both, pair.order[0]);
             }
         }
-        if let Some(reason) = runs.iter().find_map(|run| run.invalid.first()) {
-            self.progress.say(&format!("pair {} is excluded: {reason}", pair.number));
+        if let Some((run, reason)) = runs.iter().find_map(|run| Some((run, run.invalid.first()?))) {
+            let kind = reason.split(':').next().unwrap_or_default();
+            self.progress.say(&format!("pair {} counts for nothing: {kind}, see {}", pair.number, run.dir));
         }
         self.comparison.runs.append(&mut runs);
         Ok(Ok(()))

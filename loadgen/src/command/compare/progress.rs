@@ -68,7 +68,7 @@ impl Progress {
             0 => self.expected,
             done => self.started.elapsed() * self.planned.saturating_sub(done) / done,
         };
-        duration_ms(u64::try_from(left.as_secs()).unwrap_or(u64::MAX).saturating_mul(1000))
+        duration_ms(left.as_secs().saturating_mul(1000))
     }
 
     /// A pair is over: its ratios.
