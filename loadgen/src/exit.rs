@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Everything asked for was done, and every message due was acknowledged and is accounted for.
+    /// Everything asked for was done: every message due was acknowledged and is accounted for, and the rate was held.
     Clean = 0,
     /// Messages were lost, duplicated, reordered or damaged although the settings promise otherwise.
     Anomalies = 1,
@@ -22,13 +22,15 @@ pub enum Exit {
     TargetUnreachable = 7,
     /// The run, or messages of it, failed on the way: the cluster refused something, or a file could not be written.
     Failed = 8,
+    /// Nothing went wrong, but the cluster fell behind the rate asked for.
+    RateNotHeld = 9,
     /// Interrupted before the first message, or twice, so that nothing was drained, judged or written.
     Interrupted = 130,
 }
 
 impl Exit {
     /// Every code, for the help text.
-    pub const ALL: [Exit; 10] = [
+    pub const ALL: [Exit; 11] = [
         Exit::Clean,
         Exit::Anomalies,
         Exit::Usage,
@@ -38,6 +40,7 @@ impl Exit {
         Exit::Inconclusive,
         Exit::TargetUnreachable,
         Exit::Failed,
+        Exit::RateNotHeld,
         Exit::Interrupted,
     ];
 
@@ -58,6 +61,7 @@ impl Exit {
             Exit::Inconclusive => "inconclusive",
             Exit::TargetUnreachable => "target unreachable",
             Exit::Failed => "failed",
+            Exit::RateNotHeld => "rate not held",
             Exit::Interrupted => "interrupted",
         }
     }

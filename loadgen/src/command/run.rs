@@ -158,6 +158,8 @@ pub(crate) fn exit_of(result: &RunResult) -> Exit {
         Exit::AssertionMissed
     } else if result.totals.acked < result.totals.due {
         Exit::Failed
+    } else if !reports::judgement::is_rate_held(result) {
+        Exit::RateNotHeld
     } else {
         Exit::Clean
     }
@@ -192,4 +194,37 @@ fn say(args: &RunArgs, out: &Path, result: &RunResult) {
         let _ = std::io::stdout().write_all(summary.as_bytes());
     }
     eprintln!("written: {files}");
+}
+
+#[cfg(test)]
+mod tests {
+    use reports::schema::{Assertion, Totals, Verdict};
+
+    use super::*;
+
+    fn clean() -> RunResult {
+        RunResult {
+            totals: Totals { due: 1_000, acked: 1_000, acked_in_window: 1_000, ..Totals::default() },
+            verdict: Verdict { complete: true, clean: true, ..Verdict::default() },
+            ..RunResult::default()
+        }
+    }
+
+    #[test]
+    fn a_run_that_fell_behind_the_rate_asked_for_does_not_pass() {
+        let mut result = clean();
+        assert_eq!(exit_of(&result), Exit::Clean);
+        result.totals.acked_in_window = 900;
+        assert_eq!(exit_of(&result), Exit::RateNotHeld);
+    }
+
+    #[test]
+    fn of_several_reasons_the_gravest_is_told() {
+        let mut result = clean();
+        result.totals.acked_in_window = 900;
+        result.assertions.push(Assertion { held: Some(false), ..Assertion::default() });
+        assert_eq!(exit_of(&result), Exit::AssertionMissed);
+        result.verdict.clean = false;
+        assert_eq!(exit_of(&result), Exit::Anomalies);
+    }
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::figures::{bytes, bytes_f64, count, duration_ns, duration_us, number, share};
 use crate::judgement::{Finding, Tone, findings, is_invalid, place};
 use crate::schema::{ProcessUse, RunResult};
-use crate::statistics::{Distribution, omission_gap, per_second};
+use crate::statistics::{Distribution, per_second, send_gap};
 
 /// Columns a line has at most.
 const COLUMNS: usize = 80;
@@ -190,9 +190,9 @@ fn latencies(screen: &mut Screen, run: &RunResult) {
             }
         }
     }
-    if let Some(gap) = omission_gap(&run.latencies) {
+    if let Some(gap) = send_gap(&run.latencies) {
         let (p99, max) = (duration_ns(gap.p99_ns), duration_ns(gap.max_ns));
-        screen.row("omission", &format!("a closed loop hides {p99} of p99 and {max} of the maximum"));
+        screen.row("omitted", &format!("{p99} of p99 and {max} of the maximum, if measured from the actual send"));
     }
 }
 

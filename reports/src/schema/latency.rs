@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 pub struct Latencies {
     /// From the intended time to the acknowledgement: what a user of the producer waits.
     pub intended_to_ack: Latency,
-    /// From the actual submission to the acknowledgement: what a closed loop would report.
+    /// From the actual submission to the client library to the acknowledgement: without the generator's own lateness and
+    /// the wait for room in the client's queue. Not what a closed loop would report, which sends other messages.
     pub actual_to_ack: Latency,
     /// From the intended time to the poll that returned the message, one record a group.
     pub intended_to_consumed: Vec<GroupLatency>,

@@ -19,7 +19,7 @@ pub mod signed_rank;
 pub mod standing;
 
 pub use holm::holm;
-pub use latency::{Distribution, OmissionGap, Quantile, censored_quantile, omission_gap, per_second};
+pub use latency::{Distribution, Quantile, SendGap, censored_quantile, per_second, send_gap};
 pub use looks::{Look, looks};
 pub use standing::{Standing, standing};
 

@@ -312,7 +312,7 @@ impl Session {
         }
         let exit = Exit::ALL.into_iter().find(|exit| Some(i32::from(exit.code())) == ended.code);
         match (exit, result) {
-            (Some(Exit::Clean | Exit::Invalid), Ok(result)) => Ok(Ok((run, result))),
+            (Some(Exit::Clean | Exit::RateNotHeld | Exit::Invalid), Ok(result)) => Ok(Ok((run, result))),
             (Some(Exit::Anomalies), Ok(result)) => {
                 let named = result.verdict.anomalies.iter().filter(|anomaly| anomaly.failing);
                 let named: Vec<String> = named.map(|anomaly| format!("{} {}", anomaly.count, anomaly.name)).collect();

@@ -7,7 +7,7 @@ use crate::figures::{bytes, bytes_f64, count, counted, duration_ms, duration_ns,
 use crate::judgement::place;
 use crate::render::{QUANTILES, client_in_words, latency_rows, load_in_words, messages_in_words};
 use crate::schema::{ProcessUse, RunResult};
-use crate::statistics::{Distribution, omission_gap, per_second};
+use crate::statistics::{Distribution, per_second, send_gap};
 
 /// Seconds the table has at most; a longer series is in the result file.
 const SECONDS_SHOWN: usize = 900;
@@ -98,10 +98,11 @@ impl Page {
             self.put(format_args!("<td class=\"spare\">{}</td></tr>\n", count(row.count)));
         }
         self.put(format_args!("</tbody>\n</table>\n</div>\n"));
-        if let Some(gap) = omission_gap(&run.latencies) {
+        if let Some(gap) = send_gap(&run.latencies) {
             self.put(format_args!(
-                "<p class=\"quiet\">Coordinated omission: a tool that waits for its own replies would have hidden {} of \
-                 p99 and {} of the maximum.</p>\n",
+                "<p class=\"quiet\">Measured from the actual send, and not from when each message was due, {} of p99 and {} \
+                 of the maximum would be hidden: the generator’s own lateness, and the wait for room in the client’s \
+                 queue.</p>\n",
                 duration_ns(gap.p99_ns),
                 duration_ns(gap.max_ns)
             ));
@@ -306,7 +307,7 @@ impl Page {
                 ),
                 ("actual time", "when the message was handed to the client library"),
                 ("intended → ack", "what a user of the producer waits; the honest figure"),
-                ("actual → ack", "what a tool that waits for its own replies would show"),
+                ("actual → ack", "without the generator’s own lateness and the wait for room in the client’s queue"),
                 ("intended → consumed", "until the poll of the consumer group that returned the message"),
                 (
                     "before the window closed",
