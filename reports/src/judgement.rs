@@ -2,7 +2,8 @@
 
 use crate::figures::{count, counted, duration_ms, duration_ns, number, share};
 use crate::merge::merged_in_words;
-use crate::schema::{Anomaly, AnomalyExample, Ending, GroupTotals, Latency, RunResult};
+use crate::schema::{Anomaly, AnomalyExample, Ending, Latency, Plan, RunResult};
+use crate::statistics::{acked_while_open, consumed_while_open};
 
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,8 @@ pub fn findings(run: &RunResult) -> Vec<Finding> {
     }
     if run.totals.acked < run.totals.due {
         let (left, due) = (run.totals.due - run.totals.acked, counted(run.totals.due, "due message"));
-        found(Tone::Bad, "NOT ALL ACKNOWLEDGED", format!("{} of {due} never were.", count(left)));
+        let word = if awaits_acks(&run.plan) { "NOT ALL ACKNOWLEDGED" } else { "NOT ALL SENT" };
+        found(Tone::Bad, word, format!("{} of {due} never {}.", count(left), if left == 1 { "was" } else { "were" }));
     }
     // Of an invalid run, the reason says so.
     if let Some(sentence) = rate_not_held(run).filter(|_| !invalid) {
@@ -130,6 +132,16 @@ pub fn is_rate_held(run: &RunResult) -> bool {
     rate_not_held(run).is_none()
 }
 
+/// Whether an acknowledgement says that the broker has a message; with acks 0 it says that the client wrote it to a socket.
+pub(crate) fn awaits_acks(plan: &Plan) -> bool {
+    plan.acks != "0"
+}
+
+/// What a message counts as, once its client has done with it.
+pub(crate) fn acknowledged(plan: &Plan) -> &'static str {
+    if awaits_acks(plan) { "acknowledged" } else { "sent" }
+}
+
 /// `partition 3, offsets 120–124, group audit`: where an anomaly's example lies.
 pub fn place(example: &AnomalyExample) -> String {
     let mut place = format!("partition {}", example.partition);
@@ -163,24 +175,25 @@ fn is_verified_clean(run: &RunResult) -> bool {
 fn rate_not_held(run: &RunResult) -> Option<String> {
     let totals = &run.totals;
     let due = totals.due;
-    // What is in flight as the window closes is no backlog as long as as much was in flight when it opened.
-    let through = |in_window: u64, during_window: u64| in_window.max(during_window.min(due));
-    let acked = through(totals.acked_in_window, totals.acked_during_window);
-    let of_group = |group: &GroupTotals| through(group.consumed_in_window, group.consumed_during_window);
-    let consumed = totals.groups.iter().map(of_group).min();
+    let acked = acked_while_open(totals);
+    let consumed = totals.groups.iter().map(|group| consumed_while_open(totals, group)).min();
     let latencies = &run.latencies;
     let slowest = latencies.intended_to_consumed.iter().map(|group| in_flight(run, &group.latency)).max();
     let held = |through: u64, in_flight: u64| {
         u128::from(through.saturating_add(in_flight)) * 1000 >= u128::from(due) * u128::from(HELD_PER_MILLE)
     };
-    let acked_held = held(acked, in_flight(run, &latencies.intended_to_ack));
+    // Where nothing is acknowledged, what is in flight is known from what was read.
+    let unacked =
+        if awaits_acks(&run.plan) { in_flight(run, &latencies.intended_to_ack) } else { slowest.unwrap_or(0) };
+    let acked_held = held(acked, unacked);
     if acked_held && consumed.is_none_or(|consumed| held(consumed, slowest.unwrap_or(0))) {
         return None;
     }
     let consumed = consumed.map_or(String::new(), |consumed| format!(" and {} consumed", share(consumed, due)));
     Some(format!(
-        "While the window was open, {} of what was due in it was acknowledged{consumed}: lower --rate to find what is held.",
-        share(acked, due)
+        "While the window was open, {} of what was due in it was {}{consumed}: lower --rate to find what is held.",
+        share(acked, due),
+        acknowledged(&run.plan)
     ))
 }
 
@@ -201,15 +214,20 @@ fn clean(run: &RunResult) -> String {
     let all_read = groups > 0 && totals.groups.iter().all(|group| group.consumed >= totals.acked);
     if totals.acked == totals.due && all_read && run.verdict.anomalies.is_empty() {
         let readers = if groups == 1 { "the group".to_owned() } else { format!("each of {groups} groups") };
+        let all = match totals.due {
+            1 => "The one message was".to_owned(),
+            due => format!("All {} were", counted(due, "message")),
+        };
         return format!(
-            "All {} were acknowledged and read by {readers}: none lost, duplicated, reordered or corrupt.",
-            counted(totals.due, "message")
+            "{all} {} and read by {readers}: none lost, duplicated, reordered or corrupt.",
+            acknowledged(&run.plan)
         );
     }
     format!(
-        "{} of {} were acknowledged, {} failed, {} unknown, {} unsent; nothing the settings promise was broken.",
+        "{} of {} {}, {} failed, {} of unknown fate, {} never sent; nothing the settings promise was broken.",
         count(totals.acked),
         counted(totals.due, "due message"),
+        acknowledged(&run.plan),
         count(totals.failed),
         count(totals.unknown),
         count(totals.unsent)
@@ -219,7 +237,7 @@ fn clean(run: &RunResult) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Assertion, Invalidity, Totals, Validity, Verdict};
+    use crate::schema::{Assertion, GroupTotals, Invalidity, Totals, Validity, Verdict};
 
     fn clean_run() -> RunResult {
         let group = GroupTotals { consumed: 1000, consumed_in_window: 1000, ..GroupTotals::default() };
@@ -237,6 +255,17 @@ mod tests {
     #[test]
     fn a_clean_run_is_clean_and_nothing_else() {
         assert_eq!(words(&clean_run()), ["CLEAN", "VALID"]);
+    }
+
+    #[test]
+    fn a_run_without_acknowledgements_claims_none() {
+        let mut run = clean_run();
+        run.plan.acks = "0".into();
+        let sentence = findings(&run).remove(0).sentence;
+        assert!(sentence.starts_with("All 1,000 messages were sent and read by the group"), "{sentence}");
+        run.totals.due = 1;
+        (run.totals.acked, run.totals.acked_in_window) = (1, 1);
+        assert!(findings(&run)[0].sentence.starts_with("The one message was sent"));
     }
 
     #[test]

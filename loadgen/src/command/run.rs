@@ -15,8 +15,11 @@ use crate::driver::{Driver, DriverError};
 use crate::exit::Exit;
 use crate::plan::{Plan, PlanError};
 use crate::run::progress::for_standard_error;
-use crate::run::{Control, CutOff, RunError, Surroundings, TopicError, execute, judge, record};
+use crate::run::{
+    Control, CutOff, RunError, Surroundings, TopicError, execute, forget_latencies_of_no_acks, judge, record,
+};
 use crate::target::{Target, TargetError};
+use crate::verify::Acks;
 
 /// Why the command ended without a result.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +132,9 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     target.stop();
     result.times.started_unix_ms = started_at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
     result.times.total_ms = started.elapsed().as_millis() as u64;
+    if plan.acks == Acks::None {
+        forget_latencies_of_no_acks(&mut result);
+    }
     result.assertions = plan.assertions.iter().map(|assertion| assertion.judge(&result)).collect();
     let exit = exit_of(&result);
     result.exit = schema::ExitStatus { code: i32::from(exit.code()), name: exit.name().to_owned() };

@@ -7,7 +7,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use reports::figures::{bytes, count, duration_ns, duration_us, number, share};
 use reports::schema::{self, Latency, RunResult};
+use reports::statistics::{acked_while_open, consumed_while_open, per_second, throughput};
 
 use crate::workload::{Quantity, Rate};
 
@@ -176,26 +178,24 @@ impl Metric {
 impl Named {
     fn of(self, result: &RunResult) -> Option<f64> {
         let totals = &result.totals;
-        let seconds = result.times.measured_ms as f64 / 1e3;
-        let per_second = |count: u64| (seconds > 0.0).then(|| count as f64 / seconds);
-        let share = |count: u64| (totals.due > 0).then(|| count as f64 / totals.due as f64);
+        let of_due = |count: u64| (totals.due > 0).then(|| count as f64 / totals.due as f64);
         let anomaly = |names: &[&str]| {
             let found = result.verdict.anomalies.iter().filter(|anomaly| names.contains(&anomaly.name.as_str()));
-            result.verdict.complete.then(|| found.map(|anomaly| anomaly.count as f64).sum())
+            result.verdict.complete.then(|| found.map(|anomaly| anomaly.count).sum::<u64>() as f64)
         };
-        let fewest = |of: fn(&schema::GroupTotals) -> u64| totals.groups.iter().map(of).min();
+        let fewest_read = totals.groups.iter().map(|group| consumed_while_open(totals, group)).min();
         match self {
-            Named::Throughput => per_second(totals.acked_during_window),
-            Named::Consumption => per_second(fewest(|group| group.consumed_during_window)?),
-            Named::AckedInWindow => share(totals.acked_in_window),
-            Named::ConsumedInWindow => share(fewest(|group| group.consumed_in_window)?),
+            Named::Throughput => throughput(result),
+            Named::Consumption => per_second(fewest_read?, result.times.measured_ms),
+            Named::AckedInWindow => of_due(acked_while_open(totals)),
+            Named::ConsumedInWindow => of_due(fewest_read?),
             Named::Lost => anomaly(&["lost-write", "unseen"]),
             Named::Duplicates => anomaly(&["duplicate"]),
             Named::Failed => Some(totals.failed as f64),
             Named::Unknown => Some(totals.unknown as f64),
             Named::Anomalies => {
                 let counted = result.verdict.anomalies.iter().filter(|anomaly| anomaly.failing);
-                result.verdict.complete.then(|| counted.map(|anomaly| anomaly.count as f64).sum())
+                result.verdict.complete.then(|| counted.map(|anomaly| anomaly.count).sum::<u64>() as f64)
             }
             Named::BrokerCpu => result.resources.broker.as_ref()?.cpu_us_per_million_messages.map(|us| us as f64),
             Named::BrokerRss => result.resources.broker.as_ref().map(|broker| broker.rss_max_bytes as f64),
@@ -233,12 +233,14 @@ impl Metric {
     fn show(self, measured: f64) -> String {
         match self {
             Metric::Latency(..) if measured.is_infinite() => "unfinished".to_owned(),
-            Metric::Latency(..) => format!("{:.3} ms", measured / 1e6),
-            Metric::Named(Named::Throughput | Named::Consumption) => format!("{measured:.0}/s"),
-            Metric::Named(Named::AckedInWindow | Named::ConsumedInWindow) => format!("{:.3} %", measured * 100.0),
-            Metric::Named(Named::BrokerCpu) => format!("{:.3} s for a million messages", measured / 1e6),
-            Metric::Named(Named::BrokerRss) => format!("{:.1} MiB", measured / f64::from(1 << 20)),
-            Metric::Named(_) => format!("{measured:.0}"),
+            Metric::Latency(..) => duration_ns(measured as u64),
+            Metric::Named(Named::Throughput | Named::Consumption) => format!("{}/s", number(measured)),
+            Metric::Named(Named::AckedInWindow | Named::ConsumedInWindow) => {
+                share((measured * 1e9).round() as u64, 1_000_000_000)
+            }
+            Metric::Named(Named::BrokerCpu) => format!("{} a million messages", duration_us(measured as u64)),
+            Metric::Named(Named::BrokerRss) => bytes(measured as u64),
+            Metric::Named(_) => count(measured as u64),
         }
     }
 }
@@ -317,6 +319,17 @@ mod tests {
         assert_eq!(held("e2e.p99<20ms", &result), None);
         assert_eq!(held("broker-rss<100MiB", &result), None);
         assert_eq!(held("lost==0", &result), Some(true));
+    }
+
+    #[test]
+    fn a_figure_is_shown_as_everywhere_else() {
+        let mut result = with_ack_latencies((1..=100).map(|ms| ms * 1_000_000), 0);
+        (result.totals.due, result.totals.acked_in_window, result.times.measured_ms) = (300_000, 299_999, 3_000);
+        let shown = |text: &str| text.parse::<Assertion>().expect(text).judge(&result).measured;
+        assert_eq!(shown("lost==0").as_deref(), Some("0"));
+        assert_eq!(shown("throughput>99k/s").as_deref(), Some("100,000/s"));
+        assert_eq!(shown("acked-in-window>99%").as_deref(), Some("99.999 %"));
+        assert_eq!(shown("ack.p99<1s").as_deref(), Some("99 ms"));
     }
 
     #[test]

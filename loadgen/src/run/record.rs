@@ -62,6 +62,14 @@ pub(crate) fn complaints(outcome: &Outcome) -> Vec<String> {
     sorted.into_iter().map(sentence).collect()
 }
 
+/// Takes out what acks=0 makes meaningless: there, the client calls a message delivered once it is written to a socket.
+/// For the last moment, since the verdict on the generator reads it.
+pub(crate) fn forget_latencies_of_no_acks(result: &mut schema::RunResult) {
+    result.latencies.intended_to_ack = schema::Latency::default();
+    result.latencies.actual_to_ack = schema::Latency::default();
+    result.series.iter_mut().for_each(|second| second.ack = schema::LatencySlice::default());
+}
+
 fn totals(plan: &Plan, outcome: &Outcome) -> schema::Totals {
     let sum = |of: fn(&producer::ProducerReport) -> u64| outcome.producers.iter().map(of).sum::<u64>();
     let (acked, failed) = (sum(|report| report.measured.acked), sum(|report| report.measured.failed));

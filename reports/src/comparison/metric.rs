@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Figure;
 use crate::schema::RunResult;
-use crate::statistics::{Distribution, Quantile, per_second};
+use crate::statistics::{Distribution, Quantile, throughput};
 
 /// One metric.
 #[derive(Debug, Clone, Copy)]
@@ -34,9 +34,7 @@ pub const METRICS: [Metric; 11] = [
     primary("broker-cpu", "broker CPU per million", "us", true, |run| {
         exact(run.resources.broker.as_ref()?.cpu_us_per_million_messages? as f64)
     }),
-    primary("throughput", "throughput, acknowledged", "per_second", false, |run| {
-        exact(per_second(run.totals.acked_during_window, run.times.measured_ms)?)
-    }),
+    primary("throughput", "throughput, acknowledged", "per_second", false, |run| exact(throughput(run)?)),
     secondary("ack.p50", "intended → ack p50", "ns", true, |run| quantile(&ack(run), 0.5)),
     secondary("ack.p99.9", "intended → ack p99.9", "ns", true, |run| quantile(&ack(run), 0.999)),
     secondary("e2e.p50", "intended → consumed p50", "ns", true, |run| quantile(&consumed(run), 0.5)),

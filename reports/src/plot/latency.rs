@@ -140,25 +140,29 @@ pub(super) fn last_nine(messages: u64) -> f64 {
 pub(super) fn over_time(run: &RunResult) -> Plot {
     let (id, title) = ("latency", "Latency over time");
     let columns = columns(run, POINTS);
-    let Some(worst) = columns.iter().filter(|column| column.ack.p99.is_some()).max_by_key(|column| column.ack.p99)
-    else {
-        return Plot::without_data(id, title, "No message was timed.");
+    let worst_for = |who: &str, p99_of: fn(&Column) -> Option<u64>| {
+        let worst = columns.iter().filter(|column| p99_of(column).is_some()).max_by_key(|column| p99_of(column))?;
+        let p99 = duration_ns(p99_of(worst)?);
+        Some(format!("for {who} (at {} s) has a p99 of {p99}", number(worst.from)))
     };
-    let p99 = worst.ack.p99.unwrap_or(0);
-    let mut sentence =
-        format!("The worst second for producers (at {} s) has a p99 of {}", number(worst.from), duration_ns(p99));
-    if let Some(worst) = columns.iter().filter(|column| column.e2e.p99.is_some()).max_by_key(|column| column.e2e.p99) {
-        let p99 = worst.e2e.p99.unwrap_or(0);
-        sentence += &format!("; for consumers (at {} s), of {}", number(worst.from), duration_ns(p99));
+    let of_ack = worst_for("producers", |column| column.ack.p99);
+    let of_consumed = worst_for("consumers", |column| column.e2e.p99);
+    let (has_ack, has_consumed) = (of_ack.is_some(), of_consumed.is_some());
+    let said: Vec<String> = of_ack.into_iter().chain(of_consumed).collect();
+    if said.is_empty() {
+        return Plot::without_data(id, title, "No message was timed.");
     }
-    sentence += ".";
+    let mut sentence = format!("The worst second {}.", said.join("; "));
     if run.series.len() > columns.len() {
         let seconds = run.series.len().div_ceil(columns.len());
         sentence += &format!(" Each point is the worst of {}.", counted(seconds as u64, "second"));
     }
     let seconds = Axis::exactly(Unit::Seconds, 0.0, end(&columns));
-    let mut panels = vec![panel_of_worst("intended → ack", &columns, &seconds, |column| column.ack)];
-    if columns.iter().any(|column| column.e2e.max.is_some()) {
+    let mut panels = Vec::new();
+    if has_ack {
+        panels.push(panel_of_worst("intended → ack", &columns, &seconds, |column| column.ack));
+    }
+    if has_consumed {
         panels.push(panel_of_worst("intended → consumed, all groups", &columns, &seconds, |column| column.e2e));
     }
     let legend =
@@ -201,16 +205,14 @@ pub(super) fn heat_map(run: &RunResult) -> Plot {
     };
     let consumed = run.series.iter().any(|second| second.consumed.count > 0);
     let label = if consumed { "intended → consumed, all groups" } else { "intended → ack" };
-    let total = cells().fold(0u64, |total, (.., count)| total.saturating_add(count));
     let slow = cells().filter(|(_, bucket, _)| *bucket >= heat_bucket(SLOW_NS));
     let slow = slow.fold(0u64, |slow, (.., count)| slow.saturating_add(count));
     let seconds = counted(run.series.len().div_ceil(columns.len().max(1)) as u64, "second");
     let sentence = format!(
-        "Each column is {seconds}, each cell the messages of one latency, stronger for more (logarithmic, up to {}); {} of {} \
-         took about {} or more.",
+        "Each column is {seconds}, each cell the messages of one latency, stronger for more (logarithmic, up to {}). Of \
+         those that finished in the window, {} took about {} or more.",
         count(most),
         count(slow),
-        counted(total, "message"),
         duration_ns(SLOW_NS)
     );
     let mut edges = Vec::new();

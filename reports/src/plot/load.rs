@@ -3,6 +3,7 @@
 use super::columns::{Column, columns, end};
 use super::{Axis, Ink, Mark, Panel, Plot, Stroke, Unit};
 use crate::figures::{compact, count, counted, number};
+use crate::judgement::acknowledged;
 use crate::schema::RunResult;
 
 /// More groups than this are shown as one line each no longer.
@@ -17,14 +18,13 @@ pub(super) fn throughput(run: &RunResult) -> Plot {
     let Some(slowest) = columns.iter().min_by(|a, b| a.acked.total_cmp(&b.acked)) else {
         return Plot::without_data(id, title, "Nothing was measured.");
     };
-    let mean = columns.iter().map(|column| column.acked).sum::<f64>() / columns.len() as f64;
+    let acknowledged = acknowledged(&run.plan);
     let sentence = format!(
-        "{} messages were acknowledged each second on average, {} in the slowest second (at {} s).",
-        number(mean),
-        number(slowest.acked),
-        number(slowest.from)
+        "In the slowest second (at {} s), {} messages were {acknowledged}. In the first ones, the warm-up’s last are among them.",
+        number(slowest.from),
+        number(slowest.acked)
     );
-    let mut legend = vec![(Ink::Due, "due".into()), (Ink::Sent, "sent".into()), (Ink::Acked, "acknowledged".into())];
+    let mut legend = vec![(Ink::Due, "due".into()), (Ink::Sent, "sent".into()), (Ink::Acked, acknowledged.into())];
     let acked = line(&columns, |column| column.acked);
     let sent = line(&columns, |column| column.sent);
     let mut marks = vec![
@@ -52,7 +52,7 @@ pub(super) fn throughput(run: &RunResult) -> Plot {
 
 /// Messages in each partition, beside what was expected.
 pub(super) fn partitions(run: &RunResult) -> Plot {
-    let (id, title) = ("partitions", "Messages per partition");
+    let (id, title) = ("partitions", "Messages per partition, warm-up included");
     let messages = || run.partitions.iter().map(|partition| partition.messages);
     let (Some(least), Some(most)) = (messages().min(), messages().max()) else {
         return Plot::without_data(id, title, "No partition is known.");
@@ -64,10 +64,12 @@ pub(super) fn partitions(run: &RunResult) -> Plot {
         n => format!("{} were read out of order", counted(n, "message")),
     };
     let sentence = format!(
-        "{} hold between {} and {} messages each; {order}.",
-        counted(run.partitions.len() as u64, "partition"),
-        count(least),
-        count(most)
+        "{}; {order}.",
+        match run.partitions.len() {
+            1 => format!("The one partition holds {}", counted(most, "message")),
+            partitions =>
+                format!("{partitions} partitions hold between {} and {} messages each", count(least), count(most)),
+        }
     );
     let mut marks = Vec::new();
     // Bars of many partitions touch; those of few keep a gap.
@@ -86,7 +88,7 @@ pub(super) fn partitions(run: &RunResult) -> Plot {
             });
         }
     }
-    let mut legend = vec![(Ink::Acked, "acknowledged in it".to_owned())];
+    let mut legend = vec![(Ink::Acked, format!("{} in it", acknowledged(&run.plan)))];
     if run.partitions.iter().any(|partition| partition.expected_messages.is_some()) {
         legend.push((Ink::Due, "expected of the partitioner".to_owned()));
     }

@@ -6,11 +6,13 @@ use std::fmt::Write;
 
 pub use comparison::markdown as comparison_markdown;
 
-use super::{QUANTILES, anomaly_in_words, client_in_words, latency_rows, load_in_words, percent};
-use crate::figures::{bytes, bytes_f64, count, duration_us, number, share};
-use crate::judgement::{Finding, Tone, findings, is_invalid, place};
+use super::{
+    QUANTILES, anomaly_in_words, client_in_words, cpu_a_million, latency_rows, load_in_words, percent, without_acks,
+};
+use crate::figures::{bytes, bytes_f64, count, number, share};
+use crate::judgement::{Finding, Tone, acknowledged, findings, is_invalid, place};
 use crate::schema::RunResult;
-use crate::statistics::{Distribution, per_second};
+use crate::statistics::{Distribution, acked_while_open, throughput, volume};
 
 /// Examples of an anomaly that are listed.
 const EXAMPLES_SHOWN: usize = 3;
@@ -22,7 +24,8 @@ pub fn markdown(run: &RunResult) -> String {
     for anomaly in &run.verdict.anomalies {
         line(&mut text, &format!("- **{}**: {}", escaped(&anomaly_in_words(anomaly)), escaped(&anomaly.meaning)));
         for example in anomaly.examples.iter().take(EXAMPLES_SHOWN) {
-            line(&mut text, &format!("  - {}: {}", escaped(&place(example)), escaped(&example.detail)));
+            let detail = if example.detail.is_empty() { "" } else { ": " };
+            line(&mut text, &format!("  - {}{detail}{}", escaped(&place(example)), escaped(&example.detail)));
         }
     }
     if !run.verdict.anomalies.is_empty() {
@@ -56,18 +59,21 @@ fn latencies(text: &mut String, run: &RunResult) {
         line(text, &format!("| {}{of} | {} |", row.label, cells.join(" | ")));
     }
     text.push('\n');
+    if let Some(sentence) = without_acks(run) {
+        paragraph(text, sentence);
+    }
 }
 
 fn figures(text: &mut String, run: &RunResult) {
     let totals = &run.totals;
     let mut rows = vec![
-        ("acknowledged", format!("{} of {} due", count(totals.acked), count(totals.due))),
-        ("before the window closed", share(totals.acked_in_window, totals.due)),
+        (acknowledged(&run.plan), format!("{} of {} due", count(totals.acked), count(totals.due))),
+        ("while the window was open", share(acked_while_open(totals), totals.due)),
     ];
-    if let Some(rate) = per_second(totals.acked_during_window, run.times.measured_ms) {
+    if let Some(rate) = throughput(run) {
         rows.push(("rate", format!("{} messages/s", number(rate))));
     }
-    if let Some(volume) = per_second(totals.acked_bytes, run.times.measured_ms) {
+    if let Some(volume) = volume(run) {
         rows.push(("volume", format!("{}/s", bytes_f64(volume))));
     }
     if let Some(consumed) = totals.groups.iter().map(|group| group.consumed).min() {
@@ -77,8 +83,8 @@ fn figures(text: &mut String, run: &RunResult) {
         rows.push(("messages in a batch", number(n)));
     }
     if let Some(broker) = &run.resources.broker {
-        if let Some(us) = broker.cpu_us_per_million_messages {
-            rows.push(("broker CPU, a million messages", duration_us(us)));
+        if let Some(cpu) = cpu_a_million(run, broker) {
+            rows.push(("broker CPU, a million messages", cpu));
         }
         rows.push(("broker memory, at most", bytes(broker.rss_max_bytes)));
     }

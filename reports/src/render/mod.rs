@@ -12,7 +12,8 @@ pub use markdown::markdown;
 pub use terminal::{Colour, terminal};
 
 use crate::figures::{count, counted, duration_ms, duration_us};
-use crate::schema::{BrokerInfo, GeneratorHealth, Latency, Plan, RunResult};
+use crate::judgement::awaits_acks;
+use crate::schema::{BrokerInfo, GeneratorHealth, Latency, Plan, ProcessUse, RunResult};
 use crate::statistics::{Distribution, Quantile};
 
 /// The percentiles every rendering shows, and the maximum after them.
@@ -40,7 +41,7 @@ impl LatencyRow {
         Self {
             label,
             of,
-            quantiles: QUANTILES.iter().map(|(q, _)| distribution.quantile(*q)).collect(),
+            quantiles: QUANTILES.iter().map(|(q, _)| distribution.told_quantile(*q)).collect(),
             max: distribution.max(),
             count: sum(|latency| latency.count),
             censored: sum(|latency| latency.censored),
@@ -48,7 +49,7 @@ impl LatencyRow {
         }
     }
 
-    /// Percentiles and maximum as text; a dash where nothing was timed.
+    /// Percentiles and maximum as text; a dash where too few were timed.
     fn cells(&self) -> impl Iterator<Item = String> {
         let all = self.quantiles.iter().chain([&self.max]);
         all.map(|quantile| quantile.map_or_else(|| "–".to_owned(), |quantile| quantile.to_string()))
@@ -58,9 +59,12 @@ impl LatencyRow {
 /// The latencies side by side, from one schedule.
 fn latency_rows(run: &RunResult) -> Vec<LatencyRow> {
     let latencies = &run.latencies;
-    let one = |label, latency| LatencyRow::of(label, None, std::iter::once(latency));
+    let none = Latency::default();
+    let ack = |label, latency| {
+        LatencyRow::of(label, None, std::iter::once(if awaits_acks(&run.plan) { latency } else { &none }))
+    };
     let mut rows =
-        vec![one("intended → ack", &latencies.intended_to_ack), one("actual → ack", &latencies.actual_to_ack)];
+        vec![ack("intended → ack", &latencies.intended_to_ack), ack("actual → ack", &latencies.actual_to_ack)];
     let groups = &latencies.intended_to_consumed;
     if groups.len() > GROUPS_APART {
         let of = Some("all".to_owned());
@@ -92,6 +96,8 @@ fn load_in_words(plan: &Plan) -> String {
 fn messages_in_words(plan: &Plan) -> String {
     match &plan.payload_file {
         Some(path) => format!("lines of {path}"),
+        // `uniform:100B..200B` says it by itself.
+        None if plan.size.contains(':') => format!("{} in size", plan.size),
         None => format!("{} each", plan.size),
     }
 }
@@ -116,6 +122,20 @@ fn client_in_words(plan: &Plan) -> String {
 /// A share from 0 to 1 as `2.6 %`.
 fn percent(share: f64) -> String {
     format!("{} %", crate::figures::number(share * 100.0))
+}
+
+/// Acknowledged messages that a process's CPU time is shared out over at least: what it does without any outweighs less.
+const CPU_TOLD_FROM: u64 = 10_000;
+
+/// `1.39 s`: what a process's CPU spent a million messages; none of a handful.
+fn cpu_a_million(run: &RunResult, used: &ProcessUse) -> Option<String> {
+    used.cpu_us_per_million_messages.filter(|_| run.totals.acked >= CPU_TOLD_FROM).map(duration_us)
+}
+
+/// What stands below the latencies where there are none to an acknowledgement.
+fn without_acks(run: &RunResult) -> Option<&'static str> {
+    (!awaits_acks(&run.plan))
+        .then_some("with acks 0 nothing is acknowledged, and no latency to an acknowledgement is told")
 }
 
 /// The longest that one of the generator's threads waited for a CPU, as a share of the window.

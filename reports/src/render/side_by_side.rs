@@ -8,12 +8,12 @@ use super::html::{Page, Text};
 use super::markdown::escaped;
 use super::terminal::{Colour, printable, wrapped};
 use crate::comparison::Setting;
-use crate::figures::{bytes, bytes_f64, duration_us, number, share, time_utc};
+use crate::figures::{bytes, bytes_f64, number, share, time_utc};
 use crate::judgement::{Finding, Tone, findings, is_invalid};
 use crate::merge::{Named, differences, merged_in_words};
 use crate::plot;
 use crate::schema::RunResult;
-use crate::statistics::{Distribution, per_second};
+use crate::statistics::{Distribution, acked_while_open, throughput};
 
 /// What every rendering says of the method.
 pub(super) const CAVEAT: &str = "Each was run at its own time: a difference may be the machine's mood. loadgen compare runs pairs in turn and gives an \
@@ -65,7 +65,7 @@ type Pick = Box<dyn Fn(&RunResult) -> Option<String>>;
 /// The figures, those that no run has left out.
 pub(super) fn figures(runs: &[Named]) -> Vec<Row> {
     let quantile = |of: fn(&RunResult) -> Distribution, q: f64| -> Pick {
-        Box::new(move |run| of(run).quantile(q).map(|quantile| quantile.to_string()))
+        Box::new(move |run| of(run).told_quantile(q).map(|quantile| quantile.to_string()))
     };
     let ack = |run: &RunResult| Distribution::of(&run.latencies.intended_to_ack);
     let consumed =
@@ -74,15 +74,11 @@ pub(super) fn figures(runs: &[Named]) -> Vec<Row> {
         ("verdict".to_owned(), false, Box::new(|run| Some(words(run)))),
         ("started".to_owned(), false, Box::new(|run| Some(time_utc(run.times.started_unix_ms)))),
         ("merged".to_owned(), false, Box::new(merged_in_words)),
+        ("messages/s acknowledged".to_owned(), true, Box::new(|run| throughput(run).map(number))),
         (
-            "messages/s acknowledged".to_owned(),
+            "while the window was open".to_owned(),
             true,
-            Box::new(|run| per_second(run.totals.acked_during_window, run.times.measured_ms).map(number)),
-        ),
-        (
-            "before the window closed".to_owned(),
-            true,
-            Box::new(|run| Some(share(run.totals.acked_in_window, run.totals.due))),
+            Box::new(|run| Some(share(acked_while_open(&run.totals), run.totals.due))),
         ),
     ];
     for (name, of) in [("intended → ack", ack as fn(&RunResult) -> _), ("intended → consumed", consumed)] {
@@ -92,10 +88,7 @@ pub(super) fn figures(runs: &[Named]) -> Vec<Row> {
         rows.push((format!("max {name}"), true, Box::new(move |run| of(run).max().map(|max| max.to_string()))));
     }
     let more: [(&str, Pick); 4] = [
-        (
-            "broker CPU, a million msgs",
-            Box::new(|run| run.resources.broker.as_ref()?.cpu_us_per_million_messages.map(duration_us)),
-        ),
+        ("broker CPU, a million msgs", Box::new(|run| super::cpu_a_million(run, run.resources.broker.as_ref()?))),
         ("broker memory, at most", Box::new(|run| run.resources.broker.as_ref().map(|used| bytes(used.rss_max_bytes)))),
         ("messages in a batch", Box::new(|run| run.batching.messages_per_batch.map(number))),
         ("size of a batch", Box::new(|run| run.batching.bytes_per_batch.map(bytes_f64))),

@@ -9,13 +9,13 @@ use std::io::IsTerminal;
 pub use comparison::terminal as comparison_terminal;
 
 use super::{
-    GROUPS_APART, QUANTILES, anomaly_in_words, broker_in_words, client_in_words, latency_rows, load_in_words,
-    messages_in_words, percent, worst_wait_share,
+    GROUPS_APART, QUANTILES, anomaly_in_words, broker_in_words, client_in_words, cpu_a_million, latency_rows,
+    load_in_words, messages_in_words, percent, without_acks, worst_wait_share,
 };
-use crate::figures::{bytes, bytes_f64, count, duration_ns, duration_us, number, share};
-use crate::judgement::{Finding, Tone, findings, is_invalid, place};
-use crate::schema::{ProcessUse, RunResult};
-use crate::statistics::{Distribution, per_second, send_gap};
+use crate::figures::{bytes, bytes_f64, count, counted, duration_ns, duration_us, number, share};
+use crate::judgement::{Finding, Tone, awaits_acks, findings, is_invalid, place};
+use crate::schema::{AnomalyExample, ProcessUse, RunResult};
+use crate::statistics::{self, Distribution, acked_while_open, consumed_while_open, send_gap, volume};
 
 /// Columns a line has at most.
 const COLUMNS: usize = 80;
@@ -104,7 +104,7 @@ impl Screen {
             // One reason is enough not to use the figures; the page has them all.
             if finding.word == "INVALID" && seen > 1 {
                 if seen == reasons {
-                    let more = crate::figures::counted(reasons as u64 - 1, "more reason");
+                    let more = counted(reasons as u64 - 1, "more reason");
                     self.lines.push(format!("         … and {more} in report.html"));
                 }
                 continue;
@@ -133,6 +133,11 @@ impl Screen {
     }
 }
 
+/// Where an example lies, and what is known of it, if anything is.
+fn example_in_words(example: &AnomalyExample) -> String {
+    if example.detail.is_empty() { place(example) } else { format!("{}: {}", place(example), example.detail) }
+}
+
 fn anomalies(screen: &mut Screen, run: &RunResult) {
     let anomalies = &run.verdict.anomalies;
     for anomaly in anomalies.iter().take(ANOMALIES_SHOWN) {
@@ -141,7 +146,7 @@ fn anomalies(screen: &mut Screen, run: &RunResult) {
             screen.lines.push(format!("{}{part}", if i == 0 { "  " } else { "    " }));
         }
         for example in anomaly.examples.iter().take(EXAMPLES_SHOWN) {
-            let text = format!("{}: {}", place(example), example.detail);
+            let text = example_in_words(example);
             screen.lines.extend(wrapped(&text, COLUMNS - 4).into_iter().map(|part| format!("    {part}")));
         }
     }
@@ -163,10 +168,10 @@ fn asked(screen: &mut Screen, run: &RunResult) {
         ),
     );
     let to = format!(
-        "{}, topic {} of {} partitions; {}",
+        "{}, topic {} of {}; {}",
         broker_in_words(&run.manifest.broker),
         plan.topic,
-        plan.partitions,
+        counted(u64::from(plan.partitions), "partition"),
         client_in_words(plan)
     );
     screen.row("of", &to);
@@ -190,6 +195,9 @@ fn latencies(screen: &mut Screen, run: &RunResult) {
             }
         }
     }
+    if let Some(sentence) = without_acks(run) {
+        screen.line(&format!("  {sentence}"));
+    }
     if let Some(gap) = send_gap(&run.latencies) {
         let (p99, max) = (duration_ns(gap.p99_ns), duration_ns(gap.max_ns));
         screen.row("omitted", &format!("{p99} of p99 and {max} of the maximum, if measured from the actual send"));
@@ -203,20 +211,20 @@ fn tight(cell: String, is_tight: bool) -> String {
 
 fn throughput(screen: &mut Screen, run: &RunResult) {
     let totals = &run.totals;
-    let rate = per_second(totals.acked_during_window, run.times.measured_ms).map_or("–".to_owned(), number);
-    let volume = per_second(totals.acked_bytes, run.times.measured_ms).map_or("–".to_owned(), bytes_f64);
-    let in_window = share(totals.acked_in_window, totals.due);
+    let rate = statistics::throughput(run).map_or("–".to_owned(), number);
+    let volume = volume(run).map_or("–".to_owned(), bytes_f64);
+    let while_open = share(acked_while_open(totals), totals.due);
     let mut text = format!("{rate}/s, {volume}/s; ");
-    text += &format!("{} of {} due, {in_window} before the window closed", count(totals.acked), count(totals.due));
+    text += &format!("{} of {} due, {while_open} while the window was open", count(totals.acked), count(totals.due));
     for (number, what) in [(totals.failed, "failed"), (totals.unknown, "unknown"), (totals.unsent, "unsent")] {
         if number > 0 {
             text += &format!(", {} {what}", count(number));
         }
     }
-    screen.row("acked", &text);
+    screen.row(if awaits_acks(&run.plan) { "acked" } else { "sent" }, &text);
     for group in totals.groups.iter().take(GROUPS_APART) {
-        let in_window = share(group.consumed_in_window, totals.due);
-        let mut text = format!("{} by {}, {in_window} before the window closed", count(group.consumed), group.name);
+        let while_open = share(consumed_while_open(totals, group), totals.due);
+        let mut text = format!("{} by {}, {while_open} while the window was open", count(group.consumed), group.name);
         for (number, what) in [(group.redelivered, "redelivered"), (group.foreign, "foreign")] {
             if number > 0 {
                 text += &format!(", {} {what}", count(number));
@@ -225,7 +233,8 @@ fn throughput(screen: &mut Screen, run: &RunResult) {
         screen.row("consumed", &text);
     }
     if totals.groups.len() > GROUPS_APART {
-        screen.row("", &format!("… and {} more groups", totals.groups.len() - GROUPS_APART));
+        let more = counted((totals.groups.len() - GROUPS_APART) as u64, "more group");
+        screen.row("", &format!("… and {more}"));
     }
     let batching = &run.batching;
     let parts: Vec<String> = [
@@ -243,7 +252,7 @@ fn throughput(screen: &mut Screen, run: &RunResult) {
 
 fn resources(screen: &mut Screen, run: &RunResult) {
     if let Some(broker) = &run.resources.broker {
-        screen.row("broker", &process(broker));
+        screen.row("broker", &process(run, broker));
     }
     let health = &run.generator;
     let queue = match health.queue_full_ns {
@@ -267,11 +276,11 @@ fn resources(screen: &mut Screen, run: &RunResult) {
     screen.row("generator", &text);
 }
 
-fn process(used: &ProcessUse) -> String {
+fn process(run: &RunResult, used: &ProcessUse) -> String {
     let cpu = used.user_us.saturating_add(used.system_us);
     let mut text = format!("{} of CPU", duration_us(cpu));
-    if let Some(us) = used.cpu_us_per_million_messages {
-        text += &format!(" ({} a million messages)", duration_us(us));
+    if let Some(cpu) = cpu_a_million(run, used) {
+        text += &format!(" ({cpu} a million messages)");
     }
     text += &format!(", {}", bytes(used.rss_max_bytes));
     if let Some(us) = used.ready_us {

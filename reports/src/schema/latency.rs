@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Latencies {
-    /// From the intended time to the acknowledgement: what a user of the producer waits.
+    /// From the intended time to the acknowledgement: what a user of the producer waits. Empty with acks 0, as is the next.
     pub intended_to_ack: Latency,
     /// From the actual submission to the client library to the acknowledgement: without the generator's own lateness and
     /// the wait for room in the client's queue. Not what a closed loop would report, which sends other messages.

@@ -84,6 +84,13 @@ impl Distribution {
         censored_quantile(self.finished.as_ref(), self.censored, q)
     }
 
+    /// The quantile where there are messages enough to tell it: one of them at least is beyond it, so that p99 takes 100 and
+    /// p99.9 takes 1,000.
+    pub fn told_quantile(&self, q: f64) -> Option<Quantile> {
+        // A hair less than one, for 1 - 0.9 is a hair less than 0.1.
+        (self.len() as f64 * (1.0 - q) >= 1.0 - 1e-9).then(|| self.quantile(q)).flatten()
+    }
+
     /// Every distinct finished latency in ascending order, with the share of all due messages (above 0, at most 1) that
     /// took no longer; it ends where unfinished messages would make the share a guess.
     pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
@@ -197,6 +204,15 @@ mod tests {
         assert_eq!(both.len(), 1000);
         assert_eq!(both.quantile(0.99).map(|q| q.ns), Some(1_000));
         assert!(both.quantile(0.991).is_some_and(|q| q.ns >= 1_000_000));
+    }
+
+    #[test]
+    fn a_percentile_is_told_once_a_message_is_beyond_it() {
+        let of = |messages: u64| Distribution::of(&latency((0..messages).map(|_| 1_000), 0, 0));
+        for (messages, q) in [(2, 0.5), (10, 0.9), (100, 0.99), (1_000, 0.999)] {
+            assert!(of(messages).told_quantile(q).is_some(), "{q} of {messages}");
+            assert!(of(messages - 1).told_quantile(q).is_none(), "{q} of {}", messages - 1);
+        }
     }
 
     #[test]

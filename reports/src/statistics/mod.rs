@@ -17,11 +17,13 @@ pub mod latency;
 pub mod looks;
 pub mod signed_rank;
 pub mod standing;
+pub mod throughput;
 
 pub use holm::holm;
 pub use latency::{Distribution, Quantile, SendGap, censored_quantile, per_second, send_gap};
 pub use looks::{Look, looks};
 pub use standing::{Standing, standing};
+pub use throughput::{acked_while_open, consumed_while_open, throughput, volume};
 
 /// The middle value, or the mean of the middle two; `None` of nothing.
 pub fn median(values: &[f64]) -> Option<f64> {

@@ -28,11 +28,12 @@ pub fn html(run: &RunResult) -> String {
     page.merged(run);
     page.key_figures(run);
     page.latencies(run);
+    page.plan(run);
     page.accounting(run);
     page.plots(run);
     page.seconds(run);
+    page.processes(run);
     page.generator(run);
-    page.plan(run);
     page.settings(run);
     page.machine(run);
     page.method();
@@ -85,9 +86,13 @@ impl Page {
         let first = findings(run).first().map_or("", |finding| finding.word);
         let broker = &run.manifest.broker.kind;
         let invalid = if self.invalid && first != "INVALID" { ", INVALID" } else { "" };
-        let title =
-            format!("{first}{invalid} · {} messages/s · {broker}", crate::figures::number(run.plan.rate_per_second));
-        let heading = format!("Load on {}", if broker.is_empty() { "a broker" } else { broker });
+        let on = match broker.as_str() {
+            "" => "a broker".to_owned(),
+            "embedded" => "the embedded broker".to_owned(),
+            kind => kind.to_owned(),
+        };
+        let heading = format!("{} messages/s on {on}", crate::figures::number(run.plan.rate_per_second));
+        let title = format!("{first}{invalid} · {heading}");
         let below = format!("topic <code>{}</code>, {}", Text(&run.plan.topic), time_utc(run.times.started_unix_ms));
         self.opening(&title, &heading, format_args!("{below}"));
     }

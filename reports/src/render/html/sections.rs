@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{Page, Text};
 use crate::figures::{bytes, bytes_f64, count, counted, duration_ms, duration_ns, duration_us, number, share};
-use crate::judgement::place;
-use crate::render::{QUANTILES, client_in_words, latency_rows, load_in_words, messages_in_words};
-use crate::schema::{ProcessUse, RunResult};
-use crate::statistics::{Distribution, per_second, send_gap};
+use crate::judgement::{acknowledged, awaits_acks, place};
+use crate::render::{
+    QUANTILES, client_in_words, cpu_a_million, latency_rows, load_in_words, messages_in_words, without_acks,
+};
+use crate::schema::{Plan, ProcessUse, RunResult};
+use crate::statistics::{self, Distribution, acked_while_open, consumed_while_open, send_gap, volume};
 
 /// Seconds the table has at most; a longer series is in the result file.
 const SECONDS_SHOWN: usize = 900;
@@ -39,26 +41,29 @@ impl Page {
     }
 
     pub(super) fn key_figures(&mut self, run: &RunResult) {
-        let quantile = |distribution: &Distribution, q| distribution.quantile(q).map(|quantile| quantile.to_string());
-        let ack = Distribution::of(&run.latencies.intended_to_ack);
+        let quantile =
+            |distribution: &Distribution, q| distribution.told_quantile(q).map(|quantile| quantile.to_string());
+        let timed = awaits_acks(&run.plan).then_some(&run.latencies.intended_to_ack);
+        let ack = Distribution::merged(timed);
         let consumed = Distribution::merged(run.latencies.intended_to_consumed.iter().map(|group| &group.latency));
         let totals = &run.totals;
-        let rate = per_second(totals.acked_during_window, run.times.measured_ms).map(number);
-        let volume = per_second(totals.acked_bytes, run.times.measured_ms).map(|n| format!("{}/s", bytes_f64(n)));
+        let rate = statistics::throughput(run).map(number);
+        let volume = volume(run).map(|n| format!("{}/s", bytes_f64(n)));
         let broker = run.resources.broker.as_ref();
-        let cpu = broker.and_then(|broker| broker.cpu_us_per_million_messages).map(duration_us);
+        let cpu = broker.and_then(|broker| cpu_a_million(run, broker));
+        let acknowledged = acknowledged(&run.plan);
         let tiles = [
-            ("messages/s acknowledged", rate, format!("of {} asked for", number(run.plan.rate_per_second))),
+            (format!("messages/s {acknowledged}"), rate, format!("of {} asked for", number(run.plan.rate_per_second))),
             (
-                "acknowledged before the window closed",
-                Some(share(totals.acked_in_window, totals.due)),
+                format!("{acknowledged} while the window was open"),
+                Some(share(acked_while_open(totals), totals.due)),
                 volume.unwrap_or_default(),
             ),
-            ("p99 intended → ack", quantile(&ack, 0.99), half(quantile(&ack, 0.5))),
-            ("p99 intended → consumed", quantile(&consumed, 0.99), half(quantile(&consumed, 0.5))),
-            ("broker CPU, a million messages", cpu, "user and kernel".to_owned()),
+            ("p99 intended → ack".to_owned(), quantile(&ack, 0.99), half(quantile(&ack, 0.5))),
+            ("p99 intended → consumed".to_owned(), quantile(&consumed, 0.99), half(quantile(&consumed, 0.5))),
+            ("broker CPU, a million messages".to_owned(), cpu, "user and kernel".to_owned()),
             (
-                "broker memory, at most",
+                "broker memory, at most".to_owned(),
                 broker.map(|broker| bytes(broker.rss_max_bytes)),
                 broker
                     .and_then(|broker| broker.ready_us)
@@ -107,6 +112,9 @@ impl Page {
                 duration_ns(gap.max_ns)
             ));
         }
+        if let Some(sentence) = without_acks(run) {
+            self.put(format_args!("<p class=\"quiet\">{sentence}.</p>\n"));
+        }
         for row in rows.iter().filter(|row| row.censored > 0) {
             self.put(format_args!(
                 "<p class=\"quiet\">{}: {} had not finished when the run ended; a figure marked “&gt;” is a lower bound \
@@ -131,12 +139,12 @@ impl Page {
         let mut rows = vec![
             ("due in the window", count(totals.due)),
             ("submitted", count(totals.submitted)),
-            ("acknowledged", count(totals.acked)),
+            (acknowledged(&run.plan), count(totals.acked)),
             ("failed", count(totals.failed)),
             ("unknown", count(totals.unknown)),
             ("unsent", count(totals.unsent)),
-            ("checked", count(run.verdict.checked)),
-            ("sent for warm-up", count(totals.warmup_messages)),
+            ("sent for the warm-up", count(totals.warmup_messages)),
+            ("checked, the warm-up's too", count(run.verdict.checked)),
         ];
         rows.extend(run.batching.messages_per_batch.map(|n| ("messages in a batch", number(n))));
         rows.extend(run.batching.bytes_per_batch.map(|n| ("size of a batch", bytes_f64(n))));
@@ -146,7 +154,7 @@ impl Page {
             self.put(format_args!(
                 "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Consumer groups\">\n<table class=\"stacked\">\n<thead><tr>\
                  <th scope=\"col\">consumer group</th><th scope=\"col\">members</th><th scope=\"col\">consumed</th>\
-                 <th scope=\"col\">before the window closed</th><th scope=\"col\">redelivered</th><th scope=\"col\">foreign</th></tr></thead>\n\
+                 <th scope=\"col\">while the window was open</th><th scope=\"col\">redelivered</th><th scope=\"col\">foreign</th></tr></thead>\n\
                  <tbody>\n"
             ));
             for group in &totals.groups {
@@ -155,7 +163,7 @@ impl Page {
                     Text(&group.name),
                     group.members,
                     count(group.consumed),
-                    share(group.consumed_in_window, totals.due),
+                    share(consumed_while_open(totals, group), totals.due),
                     count(group.redelivered),
                     count(group.foreign)
                 ));
@@ -204,13 +212,18 @@ impl Page {
         let topic_origin = if plan.topic_created { "created by the run" } else { "existing" };
         let mut rows = vec![
             ("load", load_in_words(plan)),
+            ("took place", {
+                let [warmup, window, drain] =
+                    [run.times.warmup_ms, run.times.measured_ms, run.times.drain_ms].map(duration_ms);
+                format!("{warmup} of warm-up, a window of {window}, {drain} of drain")
+            }),
             ("target", plan.target.clone()),
-            ("topic", format!("{} ({topic_origin}), {} partitions", plan.topic, plan.partitions)),
+            ("topic", format!("{} ({topic_origin}), {}", plan.topic, counted(u64::from(plan.partitions), "partition"))),
             ("messages", messages_in_words(plan)),
             ("key", plan.key.clone()),
             ("partitioner", plan.partitioner.clone()),
             ("producers", plan.producers.to_string()),
-            ("consumers", format!("{} groups of {}", plan.groups, plan.consumers_per_group)),
+            ("consumers", consumers_in_words(plan)),
             ("delivery", client_in_words(plan)),
             ("seed", plan.seed.to_string()),
         ];
@@ -267,6 +280,23 @@ impl Page {
         self.put(format_args!("</section>\n"));
     }
 
+    pub(super) fn processes(&mut self, run: &RunResult) {
+        let resources = &run.resources;
+        if resources.broker.is_none() && resources.generator.is_none() {
+            return;
+        }
+        self.put(format_args!("<section id=\"processes\">\n<h2>CPU and memory</h2>\n"));
+        for (name, used) in [("Broker process", &run.resources.broker), ("Generator process", &run.resources.generator)]
+        {
+            let Some(used) = used else { continue };
+            let mark = self.mark();
+            self.put(format_args!("<h3>{name}, in the window{mark}</h3>\n"));
+            let rows = process(run, used);
+            self.definitions(rows.iter().map(|(name, text)| (*name, text.as_str())));
+        }
+        self.put(format_args!("</section>\n"));
+    }
+
     pub(super) fn machine(&mut self, run: &RunResult) {
         let manifest = &run.manifest;
         let machine = &manifest.machine;
@@ -277,23 +307,11 @@ impl Page {
             ("CPU", format!("{}, {} cores, {}", machine.cpu_model, machine.cores, machine.architecture)),
             ("memory", bytes(machine.memory_bytes)),
             ("kernel", machine.kernel.clone()),
-            ("warm-up, window, drain", {
-                let times = &run.times;
-                [times.warmup_ms, times.measured_ms, times.drain_ms].map(duration_ms).join(", ")
-            }),
         ];
         rows.extend(machine.filesystem.clone().map(|filesystem| ("file system of the broker", filesystem)));
         let out = machine.out_filesystem.clone();
         rows.extend(out.map(|filesystem| ("file system of the result", filesystem)));
         self.definitions(rows.iter().map(|(name, text)| (*name, text.as_str())));
-        for (name, used) in [("Broker process", &run.resources.broker), ("Generator process", &run.resources.generator)]
-        {
-            let Some(used) = used else { continue };
-            let mark = self.mark();
-            self.put(format_args!("<h3>{name}, in the window{mark}</h3>\n"));
-            let rows = process(used);
-            self.definitions(rows.iter().map(|(name, text)| (*name, text.as_str())));
-        }
         self.put(format_args!("</section>\n"));
     }
 
@@ -310,10 +328,19 @@ impl Page {
                 ("actual → ack", "without the generator’s own lateness and the wait for room in the client’s queue"),
                 ("intended → consumed", "until the poll of the consumer group that returned the message"),
                 (
-                    "before the window closed",
-                    "due in the measured window and finished before it closed; the rest, at least what was in flight then, is waited for and verified",
+                    "while the window was open",
+                    "messages due in the measured window and finished before it closed, or as many of the warm-up’s finished in \
+                     it in their place: what is in flight at its end was so at its start. The rest is waited for and verified",
                 ),
-                ("percentiles", "from one histogram merged over all workers (HdrHistogram), never averaged"),
+                ("submitted", "handed to the client library"),
+                ("failed", "certainly not written: the broker, or the client before it sent them, said so"),
+                ("unknown", "sent, and never answered: perhaps written, perhaps not"),
+                ("unsent", "due, and never handed to the client library: its queue had no room, or the run ended early"),
+                ("checked", "messages held against what was sent, over all groups, those of the warm-up too"),
+                ("redelivered", "read again after a partition changed hands, from the offset last committed: allowed"),
+                ("foreign", "in the topic and not sent by this run: counted, and in no other figure"),
+                ("percentiles", "from one histogram merged over all workers (HdrHistogram), never averaged; told where one message at least is \
+                     beyond: p99 takes 100 of them, p99.9 takes 1,000"),
                 ("verified", "every message's identity, order, partition and checksum, in every group"),
                 (
                     "VALID",
@@ -372,17 +399,23 @@ impl Page {
     }
 }
 
+/// `2 groups of 3 members`.
+fn consumers_in_words(plan: &Plan) -> String {
+    let members = counted(u64::from(plan.consumers_per_group), "member");
+    format!("{} of {members}", counted(u64::from(plan.groups), "group"))
+}
+
 fn half(p50: Option<String>) -> String {
     p50.map_or(String::new(), |p50| format!("p50 {p50}"))
 }
 
-fn process(used: &ProcessUse) -> Vec<(&'static str, String)> {
+fn process(run: &RunResult, used: &ProcessUse) -> Vec<(&'static str, String)> {
     let mut rows = vec![
         ("CPU, user", duration_us(used.user_us)),
         ("CPU, kernel", duration_us(used.system_us)),
         ("memory, at most", bytes(used.rss_max_bytes)),
     ];
-    rows.extend(used.cpu_us_per_million_messages.map(|us| ("CPU, a million messages", duration_us(us))));
+    rows.extend(cpu_a_million(run, used).map(|cpu| ("CPU, a million messages", cpu)));
     rows.extend(used.read_bytes.map(|n| ("read from storage", bytes(n))));
     rows.extend(used.written_bytes.map(|n| ("written to storage", bytes(n))));
     rows.extend(used.voluntary_switches.map(|n| ("switches, waiting", count(n))));
