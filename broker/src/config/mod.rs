@@ -119,7 +119,9 @@ impl Config {
         let mut unknown = Vec::new();
         for (name, value) in properties::parse(&text) {
             match self.set(&name, &value) {
-                Err(ConfigError::Setting(SettingError::Unknown { name, .. })) => unknown.push(name),
+                Err(ConfigError::Setting(SettingError::Unknown { .. } | SettingError::OfTopics { .. })) => {
+                    unknown.push(name);
+                }
                 other => other?,
             }
         }

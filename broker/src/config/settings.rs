@@ -214,6 +214,14 @@ pub enum SettingError {
         /// Names that look alike.
         near: Vec<&'static str>,
     },
+    /// It is a setting of topics, not of the broker, which says all topics' default under another name.
+    #[error("{name} is a setting of a topic; the broker's, for all topics, is {synonym}")]
+    OfTopics {
+        /// What was given.
+        name: &'static str,
+        /// The broker's setting.
+        synonym: &'static str,
+    },
     /// The value is not one of those that the setting takes.
     #[error("{name}: {reason}")]
     Invalid {
@@ -234,7 +242,7 @@ impl BrokerSettings {
         // The name that Kafka gave the node before it was a node.
         let name = if name == "broker.id" { "node.id" } else { name };
         let Some(setting) = broker_settings().into_iter().find(|setting| setting.name == name) else {
-            return Err(SettingError::Unknown { name: name.to_owned(), near: near_matches(name) });
+            return Err(unknown(name));
         };
         let invalid = |reason| SettingError::Invalid { name: setting.name, reason };
         let value = setting.kind.parse(value).map_err(invalid)?;
@@ -291,6 +299,14 @@ impl BrokerSettings {
     }
 }
 
+fn unknown(name: &str) -> SettingError {
+    let of_topics = TOPIC_SETTINGS.iter().find(|row| row.name == name);
+    match of_topics.and_then(|row| Some((row.name, row.synonym?))) {
+        Some((name, synonym)) => SettingError::OfTopics { name, synonym },
+        None => SettingError::Unknown { name: name.to_owned(), near: near_matches(name) },
+    }
+}
+
 /// Up to three names that `name` may have been meant to be, the nearest first.
 fn near_matches(name: &str) -> Vec<&'static str> {
     let mut near: Vec<(usize, &'static str)> = broker_settings()
@@ -339,6 +355,22 @@ mod tests {
         );
         let error = BrokerSettings::default().set("quota.window.num", "3").unwrap_err();
         assert_eq!(error.to_string(), "there is no setting quota.window.num");
+    }
+
+    #[test]
+    fn a_topics_setting_is_told_the_brokers_name_for_it() {
+        let error = BrokerSettings::default().set("flush.messages", "1").unwrap_err();
+        let expected =
+            "flush.messages is a setting of a topic; the broker's, for all topics, is log.flush.interval.messages";
+        assert_eq!(error.to_string(), expected);
+        for row in TOPIC_SETTINGS {
+            let set = BrokerSettings::default().set(row.name, row.default);
+            match row.synonym {
+                Some(same) if same == row.name => assert_eq!(set, Ok(())),
+                Some(synonym) => assert_eq!(set, Err(SettingError::OfTopics { name: row.name, synonym })),
+                None => assert!(matches!(set, Err(SettingError::Unknown { .. })), "{}", row.name),
+            }
+        }
     }
 
     #[test]

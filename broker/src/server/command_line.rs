@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, builder::styling};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 
 use super::parent::Parent;
 use super::{Broker, StartError};
@@ -59,7 +59,8 @@ struct Options {
     #[arg(long, value_name = "PID", num_args = 0..=1, require_equals = true)]
     exit_with_parent: Option<Option<i32>>,
 
-    /// What is logged: error, warn, info, debug, trace, or directives as RUST_LOG has them. [default: RUST_LOG, or info]
+    /// What is logged: off, error, warn, info, debug, trace, or directives as RUST_LOG has them, such as
+    /// info,broker::net=debug. [default: RUST_LOG, or info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
 }
@@ -82,8 +83,7 @@ pub fn main_from_args(args: impl IntoIterator<Item = impl Into<OsString> + Clone
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("broker: {error}");
-            let usage = matches!(error, RunError::Config(_) | RunError::LogLevel { .. });
-            ExitCode::from(if usage { USAGE } else { FAILED })
+            ExitCode::from(if error.is_usage() { USAGE } else { FAILED })
         }
     }
 }
@@ -93,14 +93,23 @@ pub fn main_from_args(args: impl IntoIterator<Item = impl Into<OsString> + Clone
 enum RunError {
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error("--log-level: {got:?} is neither a level nor a list of RUST_LOG directives")]
-    LogLevel { got: String },
+    #[error(
+        "{origin}: expected off, error, warn, info, debug, trace, or TARGET=LEVEL with commas between, got {got:?}"
+    )]
+    LogLevel { origin: &'static str, got: String },
     #[error(transparent)]
     Start(#[from] StartError),
     #[error("cannot set up the signal handlers: {0}")]
     Signals(io::Error),
     #[error("--exit-with-parent: {0}")]
     Parent(io::Error),
+}
+
+impl RunError {
+    /// Whether the command line is to blame, and not what it met.
+    fn is_usage(&self) -> bool {
+        matches!(self, RunError::Config(_) | RunError::LogLevel { .. } | RunError::Start(StartError::NoAddress { .. }))
+    }
 }
 
 fn run(options: &Options) -> Result<(), RunError> {
@@ -168,17 +177,30 @@ fn configure(options: &Options) -> Result<(Config, Vec<String>), ConfigError> {
 }
 
 fn start_log(level: Option<&str>) -> Result<(), RunError> {
-    let from_environment = std::env::var(EnvFilter::DEFAULT_ENV).ok();
-    let level = level.or(from_environment.as_deref()).unwrap_or("info");
-    let filter = EnvFilter::try_new(level).map_err(|_| RunError::LogLevel { got: level.to_owned() })?;
     let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(log_filter(level, std::env::var(EnvFilter::DEFAULT_ENV).ok().as_deref())?)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false);
     // An embedding program may have set up its own log.
     let _ = log.try_init();
     Ok(())
+}
+
+/// What is logged. A word that is no level is a target to `EnvFilter`, and silences every other one: in `RUST_LOG`,
+/// which may be meant for other programs too, that is the custom; as an option it is a slip.
+fn log_filter(option: Option<&str>, environment: Option<&str>) -> Result<EnvFilter, RunError> {
+    let (origin, got) = match (option, environment) {
+        (Some(option), _) => ("--log-level", option),
+        (None, Some(environment)) => (EnvFilter::DEFAULT_ENV, environment),
+        (None, None) => return Ok(EnvFilter::new("info")),
+    };
+    let is_slip = |directive: &str| !directive.contains(['=', '[']) && directive.trim().parse::<LevelFilter>().is_err();
+    let refused = || RunError::LogLevel { origin, got: got.to_owned() };
+    if option.is_some() && got.split(',').any(is_slip) {
+        return Err(refused());
+    }
+    EnvFilter::try_new(got).map_err(|_| refused())
 }
 
 fn after_help() -> String {
@@ -202,4 +224,32 @@ fn list_settings(shown: impl Fn(&BrokerSetting) -> bool) -> String {
         }
     }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_level_is_a_level_or_says_the_level_of_a_target() {
+        for taken in ["warn", "OFF", "info,broker::net=debug", "[append{partition=1}]=trace"] {
+            assert!(log_filter(Some(taken), Some("error")).is_ok(), "{taken}");
+        }
+        for refused in ["banana", "info,banana", "broker=loud"] {
+            assert!(log_filter(Some(refused), None).is_err(), "{refused}");
+        }
+        let error = log_filter(Some("banana"), None).unwrap_err();
+        assert!(error.is_usage());
+        assert_eq!(
+            error.to_string(),
+            "--log-level: expected off, error, warn, info, debug, trace, or TARGET=LEVEL with commas between, got \"banana\""
+        );
+    }
+
+    #[test]
+    fn rust_log_is_read_as_other_programs_read_it() {
+        assert_eq!(log_filter(None, Some("hyper,broker=debug")).unwrap().to_string(), "broker=debug,hyper=trace");
+        assert!(log_filter(None, Some("broker=loud")).unwrap_err().to_string().starts_with("RUST_LOG: "));
+        assert_eq!(log_filter(None, None).unwrap().to_string(), "info");
+    }
 }

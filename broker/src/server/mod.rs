@@ -61,7 +61,13 @@ const COLD_READS: usize = 8;
 /// Why a broker did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address is not one, or cannot be listened on.
+    /// What should be an address is none.
+    #[error("cannot listen on {got:?}: expected HOST:PORT, such as 127.0.0.1:9092")]
+    NoAddress {
+        /// What was asked for.
+        got: String,
+    },
+    /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// What was asked for.
@@ -152,13 +158,15 @@ impl Broker {
         let begun = Instant::now();
         descriptors::raise_limit();
         descriptors::make_room();
-        let data_dir = DataDir::open(&config.storage)?;
         let runtime = runtime(&config.settings).map_err(StartError::Thread)?;
+        // Before there is a data directory: a start that ends here leaves nothing behind.
         let listener = listen(&runtime, &config)?;
         let address = listener.address();
+        let data_dir = DataDir::open(&config.storage)?;
         let storage = Stored::open(data_dir.path(), &config.settings)?;
         let metrics = Arc::new(Metrics::default());
         let running = Running::start(&runtime, &config, &storage, data_dir.path(), metrics.clone())?;
+        let data_dir_path = data_dir.path().to_owned();
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
             runtime.block_on(async {
@@ -177,7 +185,8 @@ impl Broker {
             drop(data_dir);
         };
         let thread = thread::Builder::new().name("broker".to_owned()).spawn(serve).map_err(StartError::Thread)?;
-        tracing::info!(%address, took_ms = begun.elapsed().as_millis() as u64, "ready");
+        let took_ms = begun.elapsed().as_millis() as u64;
+        tracing::info!(%address, data_dir = %data_dir_path.display(), took_ms, "ready");
         Ok(Handle { address, metrics, stop: Some(stop), thread: Some(thread) })
     }
 }
@@ -191,6 +200,11 @@ fn runtime(settings: &BrokerSettings) -> io::Result<Runtime> {
 }
 
 fn listen(runtime: &Runtime, config: &Config) -> Result<Listener, StartError> {
+    let host_and_port =
+        config.listen.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if host_and_port.is_none() {
+        return Err(StartError::NoAddress { got: config.listen.clone() });
+    }
     let failed = |source| StartError::Listen { address: config.listen.clone(), source };
     let mut addresses = config.listen.to_socket_addrs().map_err(failed)?;
     let address = addresses.next().ok_or_else(|| failed(io::Error::from(io::ErrorKind::AddrNotAvailable)))?;
