@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::plan::{Plan, PlanError};
 use crate::run::progress::for_standard_error;
 use crate::run::{
-    Control, CutOff, RunError, Surroundings, TopicError, execute, forget_latencies_of_no_acks, judge, record,
+    Control, CutOff, Leftovers, RunError, Surroundings, TopicError, execute, forget_latencies_of_no_acks, judge, record,
 };
 use crate::target::{Target, TargetError};
 use crate::verify::Acks;
@@ -101,17 +101,30 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     let mut target = Target::start(&plan.target, plan.bootstrap_servers.as_deref(), plan.target_pid)?;
     let driver = RdKafka::new(&target.bootstrap_servers, &plan.topic.name, &properties);
     let admin = driver.admin()?;
+    let mut progress = for_standard_error(args.quiet);
+    progress.connecting(&target.bootstrap_servers);
     let cluster = admin.cluster(target.answers_within()).map_err(|error| instead(&mut target, error))?;
     let ready = target.age();
-    let surroundings = Surroundings { broker_pid: target.broker_pid(), cluster_is_own: plan.target.is_own() };
-    let mut progress = for_standard_error(args.quiet);
-    let outcome = execute(&plan, &driver, admin.as_ref(), surroundings, &control, progress.as_mut());
-    let (outcome, ended) = match (outcome, target.ended()) {
-        (Err(_), Some(ended)) => return Err(CommandError::Target(ended.into())),
-        (outcome, ended) => (outcome, ended),
+    let find_broker = target.broker_finder();
+    let surroundings = Surroundings {
+        broker_pid: target.broker_pid(),
+        broker_is_own: target.is_started_here(),
+        successor: (!target.is_started_here()).then_some(&find_broker),
+        cluster_is_own: plan.target.is_own(),
     };
+    let mut leftovers = Leftovers::default();
+    let outcome = execute(&plan, &driver, admin.as_ref(), surroundings, &control, progress.as_mut(), &mut leftovers);
+    let ended = target.ended();
     let broker_said = target.last_words().map(|words| format!("the broker said: {words}"));
-    let outcome = outcome.inspect_err(|_| say_complaints(broker_said.as_slice()))?;
+    let (outcome, ended) = match (outcome, ended) {
+        (Ok(outcome), ended) => (outcome, ended),
+        (Err(_), Some(ended)) => return Err(CommandError::Target(ended.into())),
+        (Err(error), None) => {
+            say_complaints(broker_said.as_slice());
+            say_complaints(&leftovers.remove(admin.as_ref()));
+            return Err(error.into());
+        }
+    };
 
     let mut result = record(&plan, &outcome);
     if let Some(limit) = limit {
@@ -128,8 +141,6 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     if let Some(broker) = &mut result.resources.broker {
         broker.ready_us = ready.map(|ready| ready.as_micros() as u64);
     }
-    drop(admin);
-    target.stop();
     result.times.started_unix_ms = started_at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
     result.times.total_ms = started.elapsed().as_millis() as u64;
     if plan.acks == Acks::None {
@@ -141,6 +152,10 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     write(&plan.out, &result)?;
     say(args, &plan.out, &result);
     say_complaints(&complaints);
+    // The verdict is out: what takes long now, or fails, changes nothing of it.
+    say_complaints(&leftovers.remove(admin.as_ref()));
+    drop(admin);
+    target.stop();
     Ok(exit)
 }
 

@@ -162,15 +162,17 @@ pub trait Consumer: Send {
     /// bounded batch. Returns the number of records.
     fn poll(&mut self, wait: Duration, sink: &mut dyn Sink) -> usize;
 
-    /// Commits, for each assigned partition, the offset after the last record handed over, waiting for the answer if
-    /// `wait` says so.
+    /// Commits, for each assigned partition, the offset after the last record handed over, and does not wait for the answer.
     ///
     /// # Errors
-    /// The cluster's refusal; without waiting, only what is known at once.
-    fn commit(&mut self, wait: bool) -> Result<(), ClientError>;
+    /// What is known at once.
+    fn commit(&mut self) -> Result<(), ClientError>;
 
-    /// Commits what was handed over and leaves the group.
-    fn close(self: Box<Self>);
+    /// Commits what was handed over and leaves the group, all of it for no longer than `within`.
+    ///
+    /// # Errors
+    /// The commit's refusal, or that the cluster did not answer in time.
+    fn close(self: Box<Self>, within: Duration) -> Result<(), ClientError>;
 }
 
 /// A topic as the cluster describes it.
@@ -225,18 +227,18 @@ pub trait Admin: Send {
     /// Deletes a topic.
     ///
     /// # Errors
-    /// The cluster's refusal.
-    fn delete_topic(&self, name: &str) -> Result<(), DriverError>;
+    /// The cluster's refusal, or unreachable `within` that time.
+    fn delete_topic(&self, name: &str, within: Duration) -> Result<(), DriverError>;
 
     /// The end offset of each partition, indexed by partition.
     ///
     /// # Errors
-    /// Unreachable, or not authorised.
-    fn end_offsets(&self, topic: &str, partitions: i32) -> Result<Vec<i64>, DriverError>;
+    /// Unreachable `within` that time, or not authorised.
+    fn end_offsets(&self, topic: &str, partitions: i32, within: Duration) -> Result<Vec<i64>, DriverError>;
 
     /// Deletes consumer groups that the run made. Best effort: a group that is gone is no error.
     ///
     /// # Errors
-    /// The cluster's refusal.
-    fn delete_groups(&self, groups: &[String]) -> Result<(), DriverError>;
+    /// The cluster's refusal, or unreachable `within` that time.
+    fn delete_groups(&self, groups: &[String], within: Duration) -> Result<(), DriverError>;
 }

@@ -316,11 +316,13 @@ impl Consumer for ScriptedConsumer {
         records
     }
 
-    fn commit(&mut self, _: bool) -> Result<(), ClientError> {
+    fn commit(&mut self) -> Result<(), ClientError> {
         Ok(())
     }
 
-    fn close(self: Box<Self>) {}
+    fn close(self: Box<Self>, _: Duration) -> Result<(), ClientError> {
+        Ok(())
+    }
 }
 
 impl Admin for Scripted {
@@ -343,12 +345,12 @@ impl Admin for Scripted {
         Ok(())
     }
 
-    fn delete_topic(&self, name: &str) -> Result<(), DriverError> {
+    fn delete_topic(&self, name: &str, _: Duration) -> Result<(), DriverError> {
         self.cluster().deleted_topics.push(name.to_owned());
         Ok(())
     }
 
-    fn end_offsets(&self, _: &str, _: i32) -> Result<Vec<i64>, DriverError> {
+    fn end_offsets(&self, _: &str, _: i32, _: Duration) -> Result<Vec<i64>, DriverError> {
         if !self.tells_ends {
             let (address, reason) = ("scripted:1".to_owned(), "as the script says".to_owned());
             return Err(DriverError::Unreachable { address, after: Duration::ZERO, reason });
@@ -356,7 +358,7 @@ impl Admin for Scripted {
         Ok(self.cluster().end_offsets())
     }
 
-    fn delete_groups(&self, _: &[String]) -> Result<(), DriverError> {
+    fn delete_groups(&self, _: &[String], _: Duration) -> Result<(), DriverError> {
         Ok(())
     }
 }

@@ -15,6 +15,8 @@ use crate::workload::{Phase, RateSchedule};
 const POLL_WAIT: Duration = Duration::from_millis(50);
 /// How often measurements and evidence are handed over.
 const HOUSEKEEPING_NS: u64 = 200_000_000;
+/// How long leaving the group may take, its last commit included.
+const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 /// How often offsets are committed.
 const COMMIT_EVERY_NS: u64 = 1_000_000_000;
 
@@ -73,24 +75,24 @@ impl ConsumerWorker<'_> {
             }
             if now >= commit_ns {
                 commit_ns = now + COMMIT_EVERY_NS;
-                self.commit(false);
+                if let Err(error) = self.consumer.commit() {
+                    self.reader.error(error);
+                }
             }
         }
-        self.commit(true);
-        self.consumer.close();
         let mut reader = self.reader;
+        let given_up = reader.control.is_cluster_given_up();
+        let closed = self.consumer.close(if given_up { Duration::ZERO } else { CLOSED_WITHIN });
+        // What is known to be gone need not be complained about once more.
+        if let Some(error) = closed.err().filter(|_| !given_up) {
+            reader.error(error);
+        }
         // The receiver lives as long as the run.
         let _ = self.evidence.send(reader.checker.take_evidence());
         if let Some(recorder) = reader.recorder.take() {
             recorder.finish();
         }
         reader.report
-    }
-
-    fn commit(&mut self, wait: bool) {
-        if let Err(error) = self.consumer.commit(wait) {
-            self.reader.error(error);
-        }
     }
 
     fn hand_over(&mut self, now_ns: u64) {
@@ -118,6 +120,7 @@ impl Sink for Reader<'_> {
         if self.polled_ns == 0 {
             let now = now_ns();
             self.polled_ns = now;
+            self.control.heard(now);
             if let Some(recorder) = self.recorder() {
                 recorder.tick(now);
             }
@@ -156,6 +159,7 @@ impl Sink for Reader<'_> {
             self.checker.assigned(*partition, Some(*position));
         }
         self.progress.assigned(self.member, partitions);
+        self.control.heard(now_ns());
     }
 
     fn revoked(&mut self, partitions: &[i32]) {

@@ -34,6 +34,10 @@ pub struct Control {
     interrupted: AtomicBool,
     /// Whether what is due and not sent is given up.
     hurried: AtomicBool,
+    /// When the cluster last answered: acknowledged, or let a consumer read; 0 before that.
+    heard_ns: AtomicU64,
+    /// Whether the run has given up on hearing from the cluster again.
+    silent: AtomicBool,
     /// Set once the consumers have nothing more to read.
     consumers_done: AtomicBool,
     /// What ended the sending before its time, the first of it.
@@ -49,6 +53,8 @@ impl Default for Control {
             end_ns: AtomicU64::new(u64::MAX),
             interrupted: AtomicBool::new(false),
             hurried: AtomicBool::new(false),
+            heard_ns: AtomicU64::new(0),
+            silent: AtomicBool::new(false),
             consumers_done: AtomicBool::new(false),
             cut_off: Mutex::new(None),
             last_error: Mutex::new(None),
@@ -89,6 +95,31 @@ impl Control {
     /// Whether what is still due shall not be sent: the user will not wait, or a drain's time has passed since the end.
     pub(super) fn gives_up_at(&self, now_ns: u64, drain_timeout: Duration) -> bool {
         self.hurried.load(Ordering::Relaxed) || now_ns > self.end_ns().saturating_add(drain_timeout.as_nanos() as u64)
+    }
+
+    /// Whether what is late is not to be waited for.
+    pub(super) fn is_hurried(&self) -> bool {
+        self.hurried.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the cluster answered.
+    pub(super) fn heard(&self, now_ns: u64) {
+        self.heard_ns.fetch_max(now_ns, Ordering::Relaxed);
+    }
+
+    /// When the cluster last answered; 0 if it never did.
+    pub(super) fn heard_ns(&self) -> u64 {
+        self.heard_ns.load(Ordering::Relaxed)
+    }
+
+    /// Nobody will wait for an answer any more.
+    pub(super) fn give_cluster_up(&self) {
+        self.silent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is pointless to wait for an answer.
+    pub(super) fn is_cluster_given_up(&self) -> bool {
+        self.silent.load(Ordering::Relaxed) || self.is_broker_gone()
     }
 
     /// Whether the user ended the measurement.

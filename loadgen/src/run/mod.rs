@@ -10,10 +10,12 @@ mod control;
 pub mod full_speed;
 mod health;
 mod in_flight;
+mod leftovers;
 mod producer;
 pub mod progress;
 mod record;
 mod resources;
+mod silence;
 #[cfg(test)]
 mod tests;
 mod topic;
@@ -29,11 +31,13 @@ use control::GroupProgress;
 pub use control::{Control, CutOff};
 pub use health::judge;
 use in_flight::InFlight;
+pub use leftovers::Leftovers;
 use producer::{Books, ProducerReport, ProducerWorker};
 use progress::{Progress, Snapshot, Stage};
 pub use record::record;
 pub(crate) use record::{complaints, forget_latencies_of_no_acks};
 use resources::{Sample, Sampler};
+use silence::Silence;
 use topic::Topic;
 pub use topic::TopicError;
 
@@ -58,11 +62,20 @@ const LEAD_NS: u64 = 50_000_000;
 /// Between two looks at whether the groups are done.
 const DRAIN_TURN_NS: u64 = 5_000_000;
 
+/// The first wait for an answer while the groups read to the end; each further one is twice as long.
+const FIRST_ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// For how long a cluster is still asked that did not answer all through the flush.
+const LAST_CHANCE: Duration = Duration::from_secs(2);
+
 /// What the run is told about the cluster.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Surroundings {
+#[derive(Clone, Copy, Default)]
+pub struct Surroundings<'a> {
     /// The broker's process, where it is on this machine.
     pub broker_pid: Option<NonZeroI32>,
+    /// Whether the run started that process, so that its end is the run's.
+    pub broker_is_own: bool,
+    /// Finds the process that took the place of one that ended.
+    pub successor: Option<&'a dyn Fn() -> Option<NonZeroI32>>,
     /// Whether the cluster goes away with the run, so that there is nothing to tidy up.
     pub cluster_is_own: bool,
 }
@@ -82,6 +95,8 @@ pub struct Outcome {
     measured_ns: u64,
     drain: Duration,
     drained: bool,
+    /// Since when the cluster did not answer, if it did not at the end.
+    silence: Option<Silence>,
     interrupted: bool,
     /// Why the run ended early by itself, if it did.
     cut_off: Option<CutOff>,
@@ -144,7 +159,8 @@ fn because(error: &Option<ClientError>) -> String {
     error.remedy().map_or_else(|| format!(" ({error})"), |remedy| format!(" ({error}; {remedy})"))
 }
 
-/// Runs the plan against a cluster that answers.
+/// Runs the plan against a cluster that answers. What it makes there is noted in `leftovers`, to be removed when the verdict
+/// is out, however the run ended.
 ///
 /// # Errors
 /// [`RunError`]: what ended the run before there was anything to judge. A run with anomalies is no error.
@@ -152,33 +168,22 @@ pub fn execute(
     plan: &Plan,
     driver: &dyn Driver,
     admin: &dyn Admin,
-    surroundings: Surroundings,
+    surroundings: Surroundings<'_>,
     control: &Control,
     progress: &mut dyn Progress,
+    leftovers: &mut Leftovers,
 ) -> Result<Outcome, RunError> {
     progress.stage(Stage::Preparing);
     let topic = topic::prepare(&plan.topic, admin)?;
+    if !surroundings.cluster_is_own {
+        leftovers.topic = (topic.created && !plan.topic.keep).then(|| plan.topic.name.clone());
+        leftovers.groups = (0..plan.groups).map(|group| plan.group_id(group)).collect();
+    }
     let rehearsed = rehearse(&plan.workload(topic.partitions), &plan.schedule).map_err(RunError::from);
     let result = rehearsed.and_then(|()| Run::new(plan, driver, admin, &topic, surroundings, control).go(progress));
+    leftovers.cluster_is_silent = control.is_cluster_given_up();
     progress.stage(Stage::Done);
-    if !surroundings.cluster_is_own {
-        tidy_up(plan, admin, &topic);
-    }
     result
-}
-
-/// Removes what the run made. What cannot be removed is said, and fails nothing.
-fn tidy_up(plan: &Plan, admin: &dyn Admin, topic: &Topic) {
-    if topic.created
-        && !plan.topic.keep
-        && let Err(error) = admin.delete_topic(&plan.topic.name)
-    {
-        tracing::warn!("{error}");
-    }
-    let groups: Vec<String> = (0..plan.groups).map(|group| plan.group_id(group)).collect();
-    if let Err(error) = admin.delete_groups(&groups) {
-        tracing::warn!("{error}");
-    }
 }
 
 /// What the parts of a run have in common.
@@ -187,7 +192,7 @@ struct Run<'a> {
     driver: &'a dyn Driver,
     admin: &'a dyn Admin,
     topic: &'a Topic,
-    surroundings: Surroundings,
+    surroundings: Surroundings<'a>,
     control: &'a Control,
     groups: Vec<GroupProgress>,
 }
@@ -224,7 +229,7 @@ impl<'a> Run<'a> {
         driver: &'a dyn Driver,
         admin: &'a dyn Admin,
         topic: &'a Topic,
-        surroundings: Surroundings,
+        surroundings: Surroundings<'a>,
         control: &'a Control,
     ) -> Self {
         let group = |_| GroupProgress::new(topic.start_offsets.len(), plan.consumers);
@@ -261,7 +266,8 @@ impl<'a> Run<'a> {
             let control = self.control;
             let watch = move || jitter::watch(window_start_ns, producer::TIMER_SLACK_NS, || control.end_ns());
             let jitter = named("jitter").spawn_scoped(scope, watch).map_err(RunError::Thread)?;
-            let (samples, threads) = self.oversee(&mut desk, start_ns, &producers, progress)?;
+            let mut sampler = Sampler::new(self.surroundings, window_start_ns);
+            let threads = self.oversee(&mut desk, start_ns, &producers, &mut sampler, progress)?;
             let producers: Vec<ProducerReport> = producers.into_iter().map(joined).collect();
 
             progress.stage(Stage::Draining);
@@ -269,6 +275,8 @@ impl<'a> Run<'a> {
             let sent = producers.iter().flat_map(|report| &report.acked_by_partition).sum();
             let drained = self.drain(&mut desk, sent, progress)?;
             let drain = drain_started.elapsed();
+            let silence = (drained == Drained::Unanswered).then(|| self.silence(start_ns, &mut sampler));
+            let drained = drained == Drained::Complete;
             drop(stopped);
             let consumers: Vec<ConsumerReport> = consumers.into_iter().map(joined).collect();
 
@@ -286,11 +294,12 @@ impl<'a> Run<'a> {
                 promises,
                 producers,
                 consumers,
-                samples,
+                samples: sampler.samples,
                 warmup_ns,
                 measured_ns: sent_ns - warmup_ns,
                 drain,
                 drained,
+                silence,
                 interrupted: self.control.is_interrupted(),
                 cut_off: self.control.cut_off_by(),
                 jitter: joined(jitter),
@@ -342,16 +351,17 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Watches the producers until all have finished; returns the samples taken and what the threads used.
+    /// Watches the producers until all have finished; returns what the threads used.
     fn oversee(
         &self,
         desk: &mut Desk,
         start_ns: u64,
         producers: &[ScopedJoinHandle<'_, ProducerReport>],
+        sampler: &mut Sampler<'_>,
         progress: &mut dyn Progress,
-    ) -> Result<(Vec<Sample>, Vec<RoleUse>), RunError> {
+    ) -> Result<Vec<RoleUse>, RunError> {
         let window_start_ns = start_ns + self.plan.schedule.warmup_ns;
-        let mut sampler = Sampler::new(self.surroundings.broker_pid, window_start_ns);
+        let own_broker = self.surroundings.broker_pid.filter(|_| self.surroundings.broker_is_own);
         let (mut threads_before, mut threads) = (None, Vec::new());
         let mut ended = false;
         let mut wake_ns = start_ns;
@@ -374,7 +384,7 @@ impl<'a> Run<'a> {
                 ended = true;
                 progress.stage(Stage::Flushing);
             }
-            if self.surroundings.broker_pid.is_some_and(has_ended) && self.control.cut_off_by().is_none() {
+            if own_broker.is_some_and(has_ended) && self.control.cut_off_by().is_none() {
                 self.control.cut_off(CutOff::BrokerEnded);
             }
             desk.clear()?;
@@ -382,60 +392,85 @@ impl<'a> Run<'a> {
             if !ended {
                 progress.stage(stage);
             }
-            progress.tick(&Snapshot {
-                live: desk.collector.live(),
-                groups: u64::from(self.plan.groups),
-                elapsed: Duration::from_nanos(now.saturating_sub(start_ns)),
-                remaining: Duration::from_nanos(end_ns.saturating_sub(now)),
-            });
+            let elapsed = Duration::from_nanos(now.saturating_sub(start_ns));
+            progress.tick(&self.snapshot(desk, elapsed, Duration::from_nanos(end_ns.saturating_sub(now))));
         }
-        Ok((sampler.samples, threads))
+        Ok(threads)
     }
 
-    /// Waits until every group has read the `sent` messages; whether all did before the deadline.
+    fn snapshot(&self, desk: &mut Desk, elapsed: Duration, remaining: Duration) -> Snapshot {
+        let live = desk.collector.live();
+        let unheard = Duration::from_nanos(now_ns().saturating_sub(self.control.heard_ns()));
+        Snapshot { live, groups: u64::from(self.plan.groups), elapsed, remaining, unheard }
+    }
+
+    /// The cluster's silence up to now.
+    fn silence(&self, start_ns: u64, sampler: &mut Sampler<'_>) -> Silence {
+        let heard_ns = self.control.heard_ns().max(start_ns);
+        Silence {
+            since_ns: heard_ns - start_ns,
+            lasted_ns: now_ns().saturating_sub(heard_ns),
+            ended: sampler.ended_broker(),
+        }
+    }
+
+    /// Waits until every group has read the `sent` messages, or the deadline.
     ///
     /// What was acknowledged lies below the end offsets. Without acknowledgements the last messages may still be on their
     /// way, however long: then it takes as many of the run's own messages (neither others' nor transaction markers), or the
     /// deadline, at which all that there is has been read.
-    fn drain(&self, desk: &mut Desk, sent: u64, progress: &mut dyn Progress) -> Result<bool, RunError> {
-        let deadline = Instant::now() + self.plan.drain_timeout;
+    fn drain(&self, desk: &mut Desk, sent: u64, progress: &mut dyn Progress) -> Result<Drained, RunError> {
         let started_ns = now_ns();
+        let unheard = Duration::from_nanos(started_ns.saturating_sub(self.control.heard_ns()));
+        let within =
+            self.plan.drain_timeout.min(if unheard < self.plan.drain_timeout { Duration::MAX } else { LAST_CHANCE });
+        let deadline = Instant::now() + within;
         let acknowledged = self.plan.acks != Acks::None;
-        let mut ends = None;
+        let (mut ends, mut answered_within, mut answers) = (None, FIRST_ANSWER_WITHIN, true);
         loop {
             if self.control.is_broker_gone() {
-                return Ok(false);
+                return Ok(Drained::Incomplete);
             }
             if ends.is_none() {
-                ends = match self.admin.end_offsets(&self.plan.topic.name, self.topic.partitions) {
-                    Ok(ends) => Some(ends),
+                let patience = answered_within.min(deadline.saturating_duration_since(Instant::now()));
+                ends = match self.admin.end_offsets(&self.plan.topic.name, self.topic.partitions, patience) {
+                    Ok(ends) => {
+                        self.control.heard(now_ns());
+                        Some(ends)
+                    }
                     // Neither will it be another time.
-                    Err(DriverError::Refused { .. }) if self.control.cut_off_by().is_some() => return Ok(false),
+                    Err(DriverError::Refused { .. }) if self.control.cut_off_by().is_some() => {
+                        return Ok(Drained::Incomplete);
+                    }
                     // It is asked again until the deadline.
                     Err(error) => {
                         tracing::debug!("{error}");
+                        answers = !matches!(error, DriverError::Unreachable { .. });
+                        answered_within *= 2;
                         None
                     }
                 };
+                answers |= ends.is_some();
             }
-            let late = Instant::now() > deadline;
+            // Whom the user will not wait for is not waited for.
+            let late = Instant::now() > deadline || (!answers && self.control.is_hurried());
             if ends.as_ref().is_some_and(|ends| self.groups.iter().all(|group| group.has_reached(ends))) {
                 if acknowledged || late || self.groups.iter().all(|group| group.read() >= sent) {
-                    return Ok(true);
+                    return Ok(Drained::Complete);
                 }
                 ends = None;
             }
+            if late && !answers {
+                self.control.give_cluster_up();
+                return Ok(Drained::Unanswered);
+            }
             if late {
-                return Ok(false);
+                return Ok(Drained::Incomplete);
             }
             sleep_until(now_ns() + DRAIN_TURN_NS);
             desk.clear()?;
-            progress.tick(&Snapshot {
-                live: desk.collector.live(),
-                groups: u64::from(self.plan.groups),
-                elapsed: Duration::from_nanos(now_ns() - started_ns),
-                remaining: deadline.saturating_duration_since(Instant::now()),
-            });
+            let elapsed = Duration::from_nanos(now_ns() - started_ns);
+            progress.tick(&self.snapshot(desk, elapsed, deadline.saturating_duration_since(Instant::now())));
         }
     }
 
@@ -454,6 +489,17 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
+}
+
+/// How the waiting for the groups ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Drained {
+    /// All of them read to the end.
+    Complete,
+    /// Not all of them did in time.
+    Incomplete,
+    /// Not in time, and at last the cluster did not even say where the end is.
+    Unanswered,
 }
 
 /// Where producer workers hand over what they noted.
@@ -490,6 +536,7 @@ fn producer_workers<'a>(
                 ledger: Ledger::new(identity, shape),
                 evidence: to.evidence.clone(),
                 in_flight: InFlight::default(),
+                heard_ns: 0,
                 report: ProducerReport::default(),
             },
         })

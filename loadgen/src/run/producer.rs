@@ -31,6 +31,8 @@ const HOUSEKEEPING_NS: u64 = 200_000_000;
 const FULL_WAIT: Duration = Duration::from_millis(1);
 /// One turn of waiting for the last completions.
 const FLUSH_TURN: Duration = Duration::from_millis(100);
+/// How exactly it is known when the cluster last answered.
+const HEARD_EVERY_NS: u64 = 10_000_000;
 
 /// What a worker is made of.
 pub(super) struct ProducerWorker<'a> {
@@ -55,6 +57,8 @@ pub(super) struct Books<'a> {
     pub(super) ledger: Ledger,
     pub(super) evidence: Sender<Evidence>,
     pub(super) in_flight: InFlight,
+    /// When an acknowledgement was last noted for all to see.
+    pub(super) heard_ns: u64,
     pub(super) report: ProducerReport,
 }
 
@@ -113,6 +117,10 @@ impl Books<'_> {
         let measured = u64::from(phase == Phase::Measured);
         match completion.outcome {
             Outcome::Acked { .. } => {
+                if now_ns > self.heard_ns + HEARD_EVERY_NS {
+                    self.heard_ns = now_ns;
+                    self.control.heard(now_ns);
+                }
                 let size_bytes = pending.size_bytes as usize;
                 self.recorder.acked(phase, pending.intended_ns, pending.actual_ns, now_ns, size_bytes);
                 self.report.measured.acked += measured;

@@ -16,6 +16,8 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// The stages of a run, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
+    /// Waiting for the cluster's first answer.
+    Connecting,
     /// Finding or making the topic.
     Preparing,
     /// Consumers join their groups.
@@ -37,6 +39,7 @@ pub enum Stage {
 impl Stage {
     fn name(self) -> &'static str {
         match self {
+            Stage::Connecting => "connecting",
             Stage::Preparing => "preparing",
             Stage::Assigning => "joining groups",
             Stage::WarmingUp => "warming up",
@@ -60,7 +63,12 @@ pub struct Snapshot {
     pub elapsed: Duration,
     /// Until the stage ends, at the latest.
     pub remaining: Duration,
+    /// Since the cluster last answered.
+    pub unheard: Duration,
 }
+
+/// A cluster that was asked and does not answer for so long is silent.
+const SILENT_AFTER: Duration = Duration::from_secs(2);
 
 impl Snapshot {
     /// Messages acknowledged and not yet read, over all groups.
@@ -68,8 +76,21 @@ impl Snapshot {
         (self.live.totals.acked * self.groups).saturating_sub(self.live.totals.consumed)
     }
 
+    /// Messages are on their way, and nothing has come back for a while.
+    fn is_silent(&self) -> bool {
+        let totals = &self.live.totals;
+        self.unheard > SILENT_AFTER && (totals.sent > totals.acked + totals.failed || self.lag() > 0)
+    }
+
     /// Fits 80 columns together with the stage.
     fn line(&self) -> String {
+        if self.is_silent() {
+            return format!(
+                "no answer from the cluster for {} s  {} s left",
+                self.unheard.as_secs(),
+                self.remaining.as_secs()
+            );
+        }
         format!(
             "{}/s  ack p50 {}  p99 {}  lag {}  {} s left",
             count(self.live.last_second.acked),
@@ -83,6 +104,10 @@ impl Snapshot {
 
 /// Shows how a run goes on.
 pub trait Progress {
+    /// The run waits for these addresses to answer.
+    fn connecting(&mut self, _addresses: &str) {
+        self.stage(Stage::Connecting);
+    }
     /// The run is in this stage; may be said again.
     fn stage(&mut self, stage: Stage);
     /// Called about twenty times a second.
@@ -125,6 +150,11 @@ impl Bar {
 }
 
 impl Progress for Bar {
+    fn connecting(&mut self, addresses: &str) {
+        self.stage(Stage::Connecting);
+        self.bar.set_message(format!("to {addresses}"));
+    }
+
     fn stage(&mut self, stage: Stage) {
         if self.stage == Some(stage) {
             return;
@@ -151,6 +181,11 @@ struct Lines {
 }
 
 impl Progress for Lines {
+    fn connecting(&mut self, addresses: &str) {
+        self.stage = Some(Stage::Connecting);
+        eprintln!("connecting to {addresses}");
+    }
+
     fn stage(&mut self, stage: Stage) {
         if self.stage != Some(stage) && stage != Stage::Done {
             eprintln!("{}", stage.name());

@@ -33,10 +33,11 @@ pub fn record(plan: &Plan, outcome: &Outcome) -> schema::RunResult {
         generator: health::record(outcome),
         resources: resources(outcome, totals.acked_during_window),
         batching: batching(outcome),
-        ending: match &outcome.cut_off {
-            Some(reason) => schema::Ending::Failed { error: reason.to_string() },
-            None if outcome.interrupted => schema::Ending::Interrupted,
-            None => schema::Ending::Completed,
+        ending: match (&outcome.cut_off, outcome.silence) {
+            (Some(reason), _) => schema::Ending::Failed { error: reason.to_string() },
+            (None, Some(silence)) => schema::Ending::Failed { error: silence.to_string() },
+            (None, None) if outcome.interrupted => schema::Ending::Interrupted,
+            (None, None) => schema::Ending::Completed,
         },
         totals,
         ..schema::RunResult::default()

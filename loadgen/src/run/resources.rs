@@ -2,13 +2,18 @@
 
 use std::num::NonZeroI32;
 
+use super::Surroundings;
 use crate::clock::NANOS_PER_SECOND;
-use crate::target::process::Usage;
+use crate::target::process::{Usage, has_ended};
 
 /// Samples both processes at the window's start, at each of its seconds, and at its end.
-#[derive(Debug)]
-pub(super) struct Sampler {
+pub(super) struct Sampler<'a> {
+    surroundings: Surroundings<'a>,
     broker: Option<NonZeroI32>,
+    /// Of this process, when it was last seen.
+    latest: Usage,
+    /// Of the processes whose place it took.
+    earlier: Usage,
     window_start_ns: u64,
     pub(super) samples: Vec<Sample>,
 }
@@ -16,15 +21,17 @@ pub(super) struct Sampler {
 /// Both processes' totals at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
-    /// The broker's; none where it is not on this machine, or gone.
+    /// The broker's, with those of the processes whose place it took; none where it is not on this machine, or gone.
     pub broker: Option<Usage>,
     /// This process's.
     pub generator: Option<Usage>,
 }
 
-impl Sampler {
-    pub(super) fn new(broker: Option<NonZeroI32>, window_start_ns: u64) -> Self {
-        Self { broker, window_start_ns, samples: Vec::new() }
+impl<'a> Sampler<'a> {
+    pub(super) fn new(surroundings: Surroundings<'a>, window_start_ns: u64) -> Self {
+        let (latest, earlier) = (Usage::default(), Usage::default());
+        let broker = surroundings.broker_pid;
+        Self { surroundings, broker, latest, earlier, window_start_ns, samples: Vec::new() }
     }
 
     /// When the next sample is due.
@@ -33,6 +40,26 @@ impl Sampler {
     }
 
     pub(super) fn sample(&mut self) {
-        self.samples.push(Sample { broker: self.broker.and_then(Usage::of), generator: Usage::own() });
+        self.look_for_successor();
+        let broker = self.broker.and_then(Usage::of);
+        self.latest = broker.unwrap_or(self.latest);
+        let broker = broker.map(|usage| usage.after(&self.earlier));
+        self.samples.push(Sample { broker, generator: Usage::own() });
+    }
+
+    /// The broker's process, once it has ended and nobody took its place.
+    pub(super) fn ended_broker(&mut self) -> Option<NonZeroI32> {
+        self.look_for_successor();
+        self.broker.filter(|broker| has_ended(*broker))
+    }
+
+    /// A broker that was restarted is another process at the same address.
+    fn look_for_successor(&mut self) {
+        if self.broker.is_some_and(has_ended)
+            && let Some(successor) = self.surroundings.successor.and_then(|find| find())
+        {
+            self.earlier = std::mem::take(&mut self.latest).after(&self.earlier);
+            self.broker = Some(successor);
+        }
     }
 }

@@ -24,9 +24,11 @@ fn plan(options: &str) -> Plan {
 fn run_on(driver: &Scripted, options: &str) -> Result<RunResult, RunError> {
     let plan = plan(options);
     let admin = driver.admin()?;
-    let control = Control::default();
-    let outcome = execute(&plan, driver, admin.as_ref(), Surroundings::default(), &control, &mut Silent)?;
-    Ok(record(&plan, &outcome))
+    let (control, mut leftovers) = (Control::default(), Leftovers::default());
+    let outcome =
+        execute(&plan, driver, admin.as_ref(), Surroundings::default(), &control, &mut Silent, &mut leftovers);
+    leftovers.remove(admin.as_ref());
+    Ok(record(&plan, &outcome?))
 }
 
 fn run_with(faults: &[(u64, Fault)], options: &str) -> RunResult {
@@ -71,7 +73,15 @@ fn no_secret_of_the_command_line_is_in_the_files() {
     plan.command.push("sasl.password = hunter2".into());
     let (driver, control) = (Scripted::new(1, &[]), Control::default());
     let admin = driver.admin().expect("always");
-    let outcome = execute(&plan, &driver, admin.as_ref(), Surroundings::default(), &control, &mut Silent);
+    let outcome = execute(
+        &plan,
+        &driver,
+        admin.as_ref(),
+        Surroundings::default(),
+        &control,
+        &mut Silent,
+        &mut Leftovers::default(),
+    );
     let result = record(&plan, &outcome.expect("a result"));
     let files = [result.to_json(), reports::render::html(&result)];
     assert!(files.iter().all(|file| file.contains("sasl.password") && !file.contains("hunter2")), "{}", files[0]);
@@ -281,11 +291,16 @@ fn a_cluster_that_no_longer_says_where_it_ends_leaves_the_measurement() {
 #[test]
 fn a_broker_that_ends_in_the_middle_ends_the_run_with_what_was_measured() {
     let mut broker = std::process::Command::new("sleep").arg("60").spawn().expect("sleep starts");
-    let surroundings = Surroundings { broker_pid: NonZeroI32::new(broker.id() as i32), cluster_is_own: true };
+    let surroundings = Surroundings {
+        broker_pid: NonZeroI32::new(broker.id() as i32),
+        broker_is_own: true,
+        ..Surroundings::default()
+    };
     let (plan, driver, control) = (plan("--messages 100k"), Scripted::new(1, &[]), Control::default());
     let admin = driver.admin().expect("always");
     let mut killer = KillAfter { broker: &mut broker, messages: 200 };
-    let outcome = execute(&plan, &driver, admin.as_ref(), surroundings, &control, &mut killer);
+    let outcome =
+        execute(&plan, &driver, admin.as_ref(), surroundings, &control, &mut killer, &mut Leftovers::default());
     broker.wait().expect("it was started here");
     let result = record(&plan, &outcome.expect("a result"));
     assert!(matches!(result.ending, reports::schema::Ending::Failed { .. }));
@@ -313,7 +328,15 @@ fn an_interruption_reports_what_was_measured_so_far() {
     let (plan, driver, control) = (plan("--messages 100k"), Scripted::new(1, &[]), Control::default());
     let admin = driver.admin().expect("always");
     let mut interrupter = InterruptAfter { control: &control, messages: 200 };
-    let outcome = execute(&plan, &driver, admin.as_ref(), Surroundings::default(), &control, &mut interrupter);
+    let outcome = execute(
+        &plan,
+        &driver,
+        admin.as_ref(),
+        Surroundings::default(),
+        &control,
+        &mut interrupter,
+        &mut Leftovers::default(),
+    );
     let result = record(&plan, &outcome.expect("a result"));
     assert_eq!(result.ending, reports::schema::Ending::Interrupted);
     assert!(result.totals.due >= 150 && result.totals.due < 100_000, "{}", result.totals.due);

@@ -1,7 +1,14 @@
 //! The topic of a run: found or made, and unmade if the run made it.
 
+use std::time::Duration;
+
 use crate::driver::{Admin, DriverError, NewTopic};
 use crate::plan::TopicPlan;
+
+/// How long a question may take before anything is sent.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
+/// How long the removal of a half-made topic may take.
+const REMOVED_WITHIN: Duration = Duration::from_secs(3);
 
 /// The topic as the run found or made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +56,7 @@ pub enum TopicError {
 fn remove_remains(plan: &TopicPlan, admin: &dyn Admin) {
     if plan.own_name
         && !plan.keep
-        && let Err(error) = admin.delete_topic(&plan.name)
+        && let Err(error) = admin.delete_topic(&plan.name, REMOVED_WITHIN)
     {
         tracing::debug!("{error}");
     }
@@ -73,7 +80,7 @@ pub(super) fn prepare(plan: &TopicPlan, admin: &dyn Admin) -> Result<Topic, Topi
     if let Some(expected) = plan.replication_factor.filter(|expected| i32::from(*expected) != replicas) {
         return Err(TopicError::Replicas { topic: plan.name.clone(), got: replicas, expected });
     }
-    let start_offsets = admin.end_offsets(&plan.name, existing.partitions)?;
+    let start_offsets = admin.end_offsets(&plan.name, existing.partitions, ANSWERED_WITHIN)?;
     Ok(Topic { partitions: existing.partitions, created: false, start_offsets })
 }
 

@@ -147,8 +147,9 @@ impl Child {
             && matches!(self.process.try_wait(), Ok(None))
             && let Some(pid) = Pid::from_raw(self.id())
         {
-            // Not reaped yet, so that the id is still its own.
+            // Not reaped yet, so that the id is still its own. A stopped process hears of the one only by the other.
             let _ = kill_process(pid, Signal::TERM);
+            let _ = kill_process(pid, Signal::CONT);
         }
         let deadline = Instant::now() + ENDS_WITHIN;
         while matches!(self.process.try_wait(), Ok(None)) {

@@ -182,6 +182,17 @@ impl Target {
         }
     }
 
+    /// Whether its process is the run's, and so is its end.
+    pub fn is_started_here(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// Finds the process that answers at the target's addresses by then: that of a broker which was restarted is another one.
+    pub fn broker_finder(&self) -> impl Fn() -> Option<NonZeroI32> + use<> {
+        let addresses = self.bootstrap_servers.clone();
+        move || listener::owner_of(&addresses)
+    }
+
     /// Whether broker and generator share a machine, as far as the addresses tell.
     pub fn is_local(&self) -> bool {
         listener::is_loopback(&self.bootstrap_servers)

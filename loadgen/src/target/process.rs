@@ -47,6 +47,21 @@ impl Usage {
         self.user_us + self.system_us
     }
 
+    /// With what a process used whose place this one took: totals add up, what is resident does not.
+    pub fn after(self, earlier: &Usage) -> Usage {
+        let both = |one: Option<u64>, other: Option<u64>| Some(one? + other.unwrap_or(0));
+        Usage {
+            user_us: self.user_us + earlier.user_us,
+            system_us: self.system_us + earlier.system_us,
+            rss_bytes: self.rss_bytes,
+            rss_max_bytes: self.rss_max_bytes.max(earlier.rss_max_bytes),
+            read_bytes: both(self.read_bytes, earlier.read_bytes),
+            written_bytes: both(self.written_bytes, earlier.written_bytes),
+            voluntary_switches: both(self.voluntary_switches, earlier.voluntary_switches),
+            involuntary_switches: both(self.involuntary_switches, earlier.involuntary_switches),
+        }
+    }
+
     fn read(directory: &str) -> Option<Usage> {
         let (user_us, system_us) = cpu_times(&fs::read_to_string(format!("{directory}/stat")).ok()?)?;
         let status = fs::read_to_string(format!("{directory}/status")).ok()?;

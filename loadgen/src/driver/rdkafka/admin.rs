@@ -14,6 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{IsError, KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::bounded::Bounded;
 use super::native::{client_error, shown};
 use crate::driver::{Admin, ClientError, ClusterDescription, DriverError, NewTopic, TopicDescription};
 
@@ -28,9 +29,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 pub(super) struct RdKafkaAdmin {
     address: String,
-    admin: AdminClient<LastReason>,
+    admin: Bounded<AdminClient<LastReason>>,
     /// Asks for offsets: the administrative client of the crate has no such call.
-    offsets: BaseConsumer<LastReason>,
+    offsets: Bounded<BaseConsumer<LastReason>>,
     last_reason: LastReason,
 }
 
@@ -82,13 +83,13 @@ impl RdKafkaAdmin {
         let admin = AdminClient::from_config_and_context(&config, last_reason.clone()).map_err(refused)?;
         config.set("group.id", "loadgen-offsets").set("enable.auto.commit", "false");
         let offsets = BaseConsumer::from_config_and_context(&config, last_reason.clone()).map_err(refused)?;
-        Ok(Self { address: address.into(), admin, offsets, last_reason })
+        Ok(Self { address: address.into(), admin: Bounded::new(admin), offsets: Bounded::new(offsets), last_reason })
     }
 
-    fn refused(&self, what: String, error: KafkaError) -> DriverError {
+    fn refused(&self, what: String, within: Duration, error: KafkaError) -> DriverError {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::OperationTimedOut) => {
-                self.unreachable(OPERATION)
+                self.unreachable(within)
             }
             Some(code) => DriverError::Refused { what, error: by_code(code) },
             None => DriverError::Refused { what, error: ClientError { code: -1, reason: error.to_string().into() } },
@@ -120,8 +121,10 @@ impl Admin for RdKafkaAdmin {
 
     fn topic(&self, name: &str) -> Result<Option<TopicDescription>, DriverError> {
         let what = || format!("describe topic '{name}'");
-        let metadata =
-            self.offsets.fetch_metadata(Some(name), OPERATION).map_err(|error| self.refused(what(), error))?;
+        let metadata = self
+            .offsets
+            .fetch_metadata(Some(name), OPERATION)
+            .map_err(|error| self.refused(what(), OPERATION, error))?;
         let Some(topic) = metadata.topics().first() else { return Ok(None) };
         match topic.error() {
             Some(rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) => return Ok(None),
@@ -137,8 +140,9 @@ impl Admin for RdKafkaAdmin {
     fn create_topic(&self, topic: &NewTopic) -> Result<(), DriverError> {
         let what = || format!("create topic '{}'", topic.name);
         let new = NewKafkaTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(topic.replication_factor));
-        let options = AdminOptions::new().operation_timeout(Some(OPERATION)).request_timeout(Some(OPERATION));
-        let results = wait_for(self.admin.create_topics([&new], &options)).map_err(|e| self.refused(what(), e))?;
+        let options = answered_within(OPERATION).operation_timeout(Some(OPERATION));
+        let results =
+            wait_for(self.admin.create_topics([&new], &options)).map_err(|e| self.refused(what(), OPERATION, e))?;
         if let Some(Err((_, code))) = results.into_iter().next() {
             return Err(DriverError::Refused { what: what(), error: by_code(code) });
         }
@@ -162,27 +166,30 @@ impl Admin for RdKafkaAdmin {
         }
     }
 
-    fn delete_topic(&self, name: &str) -> Result<(), DriverError> {
+    fn delete_topic(&self, name: &str, within: Duration) -> Result<(), DriverError> {
         let what = || format!("delete topic '{name}'");
-        let results = wait_for(self.admin.delete_topics(&[name], &AdminOptions::new()))
-            .map_err(|error| self.refused(what(), error))?;
+        let results = wait_for(self.admin.delete_topics(&[name], &answered_within(within)))
+            .map_err(|error| self.refused(what(), within, error))?;
         match results.into_iter().next() {
             Some(Err((_, code))) => Err(DriverError::Refused { what: what(), error: by_code(code) }),
             _ => Ok(()),
         }
     }
 
-    fn end_offsets(&self, topic: &str, partitions: i32) -> Result<Vec<i64>, DriverError> {
+    fn end_offsets(&self, topic: &str, partitions: i32, within: Duration) -> Result<Vec<i64>, DriverError> {
         let what = || format!("list the end offsets of topic '{topic}'");
         let mut asked = TopicPartitionList::new();
         for partition in 0..partitions {
             // A time of -1 asks ListOffsets for the end, as the protocol has it.
-            asked.add_partition_offset(topic, partition, Offset::End).map_err(|error| self.refused(what(), error))?;
+            asked
+                .add_partition_offset(topic, partition, Offset::End)
+                .map_err(|error| self.refused(what(), within, error))?;
         }
-        let answered = self.offsets.offsets_for_times(asked, OPERATION).map_err(|error| self.refused(what(), error))?;
+        let answered =
+            self.offsets.offsets_for_times(asked, within).map_err(|error| self.refused(what(), within, error))?;
         let mut ends = vec![0; usize::try_from(partitions).unwrap_or(0)];
         for element in answered.elements() {
-            element.error().map_err(|error| self.refused(what(), error))?;
+            element.error().map_err(|error| self.refused(what(), within, error))?;
             let slot = usize::try_from(element.partition()).ok().and_then(|partition| ends.get_mut(partition));
             if let (Some(end), Offset::Offset(offset)) = (slot, element.offset()) {
                 *end = offset;
@@ -191,10 +198,10 @@ impl Admin for RdKafkaAdmin {
         Ok(ends)
     }
 
-    fn delete_groups(&self, groups: &[String]) -> Result<(), DriverError> {
+    fn delete_groups(&self, groups: &[String], within: Duration) -> Result<(), DriverError> {
         let names: Vec<&str> = groups.iter().map(String::as_str).collect();
-        let results = wait_for(self.admin.delete_groups(&names, &AdminOptions::new()))
-            .map_err(|error| self.refused("delete the run's consumer groups".into(), error))?;
+        let results = wait_for(self.admin.delete_groups(&names, &answered_within(within)))
+            .map_err(|error| self.refused("delete the run's consumer groups".into(), within, error))?;
         for result in results {
             match result {
                 Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => {}
@@ -205,6 +212,11 @@ impl Admin for RdKafkaAdmin {
         }
         Ok(())
     }
+}
+
+/// The time for a broker to be found, asked, and to answer.
+fn answered_within(within: Duration) -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(within))
 }
 
 /// Waits for a future on this thread. The crate's futures are woken by its own polling thread.

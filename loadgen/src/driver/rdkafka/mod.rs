@@ -1,6 +1,7 @@
 //! librdkafka behind the seam: what users run.
 
 mod admin;
+mod bounded;
 mod native;
 mod statistics;
 
@@ -11,6 +12,7 @@ use super::{
     Admin, ClientError, Completion, Consumer, Driver, DriverError, Producer, ProducerStatistics, Sink, SubmitError,
 };
 use crate::message::{Outgoing, STAMP_HEADER};
+use bounded::{Bounded, at_most};
 pub use native::shown;
 use native::{NativeConsumer, NativeProducer};
 use statistics::Accumulator;
@@ -94,14 +96,14 @@ impl Driver for RdKafka {
     fn producer(&self, worker: usize) -> Result<Box<dyn Producer>, DriverError> {
         let properties = self.with(&self.producer, &[("client.id", &format!("loadgen-producer-{worker}"))]);
         let native = NativeProducer::new(Self::pairs(&properties), &self.topic, STAMP_HEADER)?;
-        Ok(Box::new(RdKafkaProducer { native, statistics: Accumulator::default() }))
+        Ok(Box::new(RdKafkaProducer { native: Bounded::new(native), statistics: Accumulator::default() }))
     }
 
     fn consumer(&self, group: &str, member: usize, start_offsets: &[i64]) -> Result<Box<dyn Consumer>, DriverError> {
         let more = [("group.id", group), ("client.id", &format!("loadgen-consumer-{member}"))];
         let properties = self.with(&self.consumer, &more);
         let native = NativeConsumer::new(Self::pairs(&properties), &self.topic, start_offsets, STAMP_HEADER)?;
-        Ok(Box::new(RdKafkaConsumer { native }))
+        Ok(Box::new(RdKafkaConsumer { native: Bounded::new(native) }))
     }
 }
 
@@ -111,7 +113,7 @@ pub fn without_secrets(properties: &BTreeMap<String, String>) -> BTreeMap<String
 }
 
 struct RdKafkaProducer {
-    native: NativeProducer,
+    native: Bounded<NativeProducer>,
     statistics: Accumulator,
 }
 
@@ -154,7 +156,7 @@ impl Producer for RdKafkaProducer {
 }
 
 struct RdKafkaConsumer {
-    native: NativeConsumer,
+    native: Bounded<NativeConsumer>,
 }
 
 impl Consumer for RdKafkaConsumer {
@@ -162,12 +164,13 @@ impl Consumer for RdKafkaConsumer {
         self.native.poll(wait, sink)
     }
 
-    fn commit(&mut self, wait: bool) -> Result<(), ClientError> {
-        self.native.commit(wait)
+    fn commit(&mut self) -> Result<(), ClientError> {
+        self.native.commit()
     }
 
-    fn close(mut self: Box<Self>) {
-        self.native.close();
+    fn close(self: Box<Self>, within: Duration) -> Result<(), ClientError> {
+        let Some(native) = self.native.into_inner() else { return Ok(()) };
+        at_most(within, move || native.close()).unwrap_or_else(|| Err(native::timed_out()))
     }
 }
 

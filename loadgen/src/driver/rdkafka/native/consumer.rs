@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rdkafka::bindings::*;
 
-use super::{Client, Configuration, bytes, client_error, client_error_with_reason, take_error};
+use super::{Client, Configuration, bytes, client_error, client_error_with_reason, take_error, timed_out};
 use crate::driver::{ClientError, DriverError, Incoming, Sink};
 
 /// Records handed over by one call, at most. Also the size of the array of pointers they come in.
@@ -15,6 +15,9 @@ const BATCH: usize = 1024;
 
 /// How long a rebalance may ask the coordinator for committed offsets.
 const COMMITTED_TIMEOUT_MS: c_int = 10_000;
+
+/// How long a commit may be waited for. librdkafka itself would wait for as long as the coordinator does not answer.
+const COMMIT_TIMEOUT_MS: c_int = 5_000;
 
 /// What happened inside a poll, besides records. The records of a batch are newer than its events: what a rebalance has
 /// outdated is discarded, from the batch by librdkafka, and its first record, which comes by another call, by
@@ -123,10 +126,8 @@ impl NativeConsumer {
         let queue = Queue(NonNull::new(queue).ok_or_else(|| create("no consumer queue"))?);
         let subscription = Partitions::new(&topic, [(-1, 0)].into_iter()).ok_or_else(|| create("out of memory"))?;
         // SAFETY: client and list are alive; the list is copied.
-        let code = unsafe { rd_kafka_subscribe(client.as_ptr(), subscription.0.as_ptr()) };
-        if code != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(DriverError::Refused { what: "subscribe".into(), error: client_error(code) });
-        }
+        let subscribed = result(unsafe { rd_kafka_subscribe(client.as_ptr(), subscription.0.as_ptr()) });
+        subscribed.map_err(|error| DriverError::Refused { what: "subscribe".into(), error })?;
         Ok(Self { queue, client, shared, batch: Box::new([null_mut(); BATCH]), stamp_header })
     }
 
@@ -214,16 +215,23 @@ impl NativeConsumer {
     }
 
     /// Commits the next offset of every assigned partition of which a record was handed over.
-    pub(in super::super) fn commit(&mut self, wait: bool) -> Result<(), ClientError> {
-        let list = self.shared.get_mut().processed_offsets();
-        // SAFETY: the client is alive; nobody holds a reference to the shared state while callbacks may run.
-        unsafe { commit(self.client.as_ptr(), list, wait) }
+    /// Does not wait for the answer.
+    pub(in super::super) fn commit(&mut self) -> Result<(), ClientError> {
+        let Some(list) = self.shared.get_mut().processed_offsets() else { return Ok(()) };
+        // SAFETY: client and list are alive; the list is copied.
+        result(unsafe { rd_kafka_commit(self.client.as_ptr(), list.0.as_ptr(), 1) })
     }
 
-    /// Leaves the group; its last rebalance commits what was processed.
-    pub(in super::super) fn close(&mut self) {
-        // SAFETY: the client is alive; the close serves the last rebalance on this thread.
-        unsafe { rd_kafka_consumer_close(self.client.as_ptr()) };
+    /// Commits what was handed over, leaves the group, and destroys the client, however long the cluster takes to answer.
+    pub(in super::super) fn close(mut self) -> Result<(), ClientError> {
+        let list = self.shared.get_mut().processed_offsets();
+        // SAFETY: the client is alive; the close serves the last rebalance on this thread, while nobody holds a reference to
+        // the shared state.
+        unsafe {
+            let committed = commit_and_wait(self.client.as_ptr(), list);
+            rd_kafka_consumer_close(self.client.as_ptr());
+            committed
+        }
     }
 }
 
@@ -260,12 +268,27 @@ impl Shared {
     }
 }
 
+/// Commits by a queue of its own: `rd_kafka_commit` knows of no time-out.
+///
 /// # Safety
 /// `client` is alive, and no reference to its shared state exists.
-unsafe fn commit(client: *mut rd_kafka_t, offsets: Option<Partitions>, wait: bool) -> Result<(), ClientError> {
+unsafe fn commit_and_wait(client: *mut rd_kafka_t, offsets: Option<Partitions>) -> Result<(), ClientError> {
     let Some(offsets) = offsets else { return Ok(()) };
-    // SAFETY: promised by the caller; the list is copied.
-    let code = unsafe { rd_kafka_commit(client, offsets.0.as_ptr(), c_int::from(!wait)) };
+    // SAFETY: promised by the caller; the list is copied; queue and event are ours, and the queue outlives the event.
+    unsafe {
+        let queue = Queue(NonNull::new(rd_kafka_queue_new(client)).ok_or_else(timed_out)?);
+        result(rd_kafka_commit_queue(client, offsets.0.as_ptr(), queue.0.as_ptr(), None, null_mut()))?;
+        let event = rd_kafka_queue_poll(queue.0.as_ptr(), COMMIT_TIMEOUT_MS);
+        if event.is_null() {
+            return Err(timed_out());
+        }
+        let committed = result(rd_kafka_event_error(event));
+        rd_kafka_event_destroy(event);
+        committed
+    }
+}
+
+fn result(code: rd_kafka_resp_err_t) -> Result<(), ClientError> {
     if code == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR { Ok(()) } else { Err(client_error(code)) }
 }
 
@@ -331,10 +354,7 @@ unsafe fn assign(
         if cooperative {
             return take_error(rd_kafka_incremental_assign(client, list));
         }
-        match rd_kafka_assign(client, list) {
-            rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
-            code => Err(client_error(code)),
-        }
+        result(rd_kafka_assign(client, list))
     }
 }
 
@@ -350,7 +370,7 @@ unsafe fn revoke(
     unsafe {
         let lost = rd_kafka_assignment_lost(client) != 0;
         let processed = (*shared).processed_offsets();
-        let committed = if lost { Ok(()) } else { commit(client, processed, true) };
+        let committed = if lost { Ok(()) } else { commit_and_wait(client, processed) };
         let state = &mut *shared;
         let revoked: Vec<i32> = elements(list).iter().map(|element| element.partition).collect();
         revoked.iter().for_each(|partition| state.revoked(*partition));
@@ -358,10 +378,7 @@ unsafe fn revoke(
         let unassigned = if cooperative {
             take_error(rd_kafka_incremental_unassign(client, list))
         } else {
-            match rd_kafka_assign(client, null_mut()) {
-                rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
-                code => Err(client_error(code)),
-            }
+            result(rd_kafka_assign(client, null_mut()))
         };
         committed.and(unassigned)
     }

@@ -116,6 +116,11 @@ impl Drop for Client {
     }
 }
 
+/// What librdkafka says of an answer that did not come in time.
+pub(super) fn timed_out() -> ClientError {
+    client_error(rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT)
+}
+
 /// librdkafka's text for an error code.
 pub(super) fn client_error(code: rd_kafka_resp_err_t) -> ClientError {
     // SAFETY: returns a static, NUL-terminated string for any code.
