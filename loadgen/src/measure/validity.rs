@@ -29,6 +29,8 @@
 //! - `jitter`: the machine woke a thread that only sleeps so late, at the 99th percentile, that it is more than half of
 //!   intended→ack's (and more than [`NOISE_NS`]): the tail is the machine's, or its hypervisor's.
 //!
+//! Neither of the two is judged where an error ended the run: the cause is known then.
+//!
 //! **CUT SHORT**: the window or the verification is not what was asked for.
 //! - `ended`: by Ctrl-C, by the target's end or another error, or during the warm-up.
 //! - `drain`: the groups had not read to the end when `--drain-timeout` was over, so that not every message is judged.
@@ -58,6 +60,10 @@ pub const UNSTABLE: &str = "UNSTABLE";
 /// Judges by every rule, the gravest reasons first.
 pub fn judge(run: &RunResult) -> Validity {
     let mut reasons: Vec<Invalidity> = [ended(run), undrained(run)].into_iter().flatten().collect();
+    if matches!(run.ending, Ending::Failed { .. }) {
+        // Neither the generator's pace nor a steady state means anything where the target went away.
+        return Validity { valid: reasons.is_empty(), reasons };
+    }
     let limited: Vec<Invalidity> =
         [late(run), starved(run), small_queue(run), over_limit(run)].into_iter().flatten().collect();
     if limited.is_empty() {
@@ -242,13 +248,21 @@ fn ended(run: &RunResult) -> Option<Invalidity> {
             "it was ended during its warm-up: nothing was measured".to_owned()
         }
         Ending::Interrupted => format!("the run was ended early; the figures cover {measured}"),
+        // It went on by its schedule, and what is missing is the end.
+        Ending::Failed { .. } if is_window_whole(run) && !run.verdict.complete => return None,
         Ending::Failed { .. } => format!("an error ended the run; the figures cover {measured} up to there"),
     };
     cut_short("ended", cause)
 }
 
+/// Whether it lasted as long as was asked for.
+fn is_window_whole(run: &RunResult) -> bool {
+    let as_long = run.plan.duration_ms.is_some_and(|asked_ms| run.times.measured_ms >= asked_ms);
+    as_long || run.plan.messages.is_some_and(|asked| run.totals.due >= asked)
+}
+
 fn undrained(run: &RunResult) -> Option<Invalidity> {
-    if run.verdict.complete || matches!(run.ending, Ending::Failed { .. }) {
+    if run.verdict.complete || matches!(run.ending, Ending::Failed { .. }) && !is_window_whole(run) {
         return None;
     }
     cut_short(

@@ -178,3 +178,20 @@ fn a_run_that_ended_early_or_did_not_drain_is_cut_short_and_instability_is_no_ne
     });
     assert_eq!(limited, ["late", "ended"]);
 }
+
+#[test]
+fn what_an_error_of_the_target_did_is_not_put_down_to_the_generator() {
+    let failed = |complete: bool, measured_ms: u64| {
+        rules(|run| {
+            run.latencies.schedule_lag = latency(400, 900);
+            run.series.iter_mut().for_each(|second| second.acked = RATE / 2);
+            run.plan.duration_ms = Some(run.times.measured_ms);
+            run.times.measured_ms = run.times.measured_ms.min(measured_ms);
+            run.verdict.complete = complete;
+            run.ending = Ending::Failed { error: "the cluster has not answered since …".into() };
+        })
+    };
+    assert_eq!(failed(false, u64::MAX), ["drain"], "the window is whole");
+    assert_eq!(failed(false, 1_000), ["ended"]);
+    assert_eq!(failed(true, u64::MAX), ["ended"], "the error ended something");
+}
