@@ -16,6 +16,8 @@ const RATE: u64 = 100_000;
 /// What runs on after the window, so that the window holds nothing but the load.
 const AFTER_SECONDS: u64 = 2;
 const STARTED_WITHIN: Duration = Duration::from_secs(60);
+/// How long the broker may take to say where the topic ends.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 /// As `kafka-run-class.sh` and the performance tools' scripts have it.
 const JVM: [&str; 5] =
     ["-Xmx512M", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35"];
@@ -173,7 +175,7 @@ fn measure(arm: Arm, options: &Options, address: &str, topic: &str) -> Vec<(&'st
     let seconds = warmup + options.window + AFTER_SECONDS;
     let load = Load { address: address.into(), topic: topic.into(), rate: RATE, seconds };
     let mut processes = start(arm, &load, options);
-    let end = || -> i64 { admin.end_offsets(topic, PARTITIONS).expect("end offsets").iter().sum() };
+    let end = || -> i64 { admin.end_offsets(topic, PARTITIONS, ANSWERED_WITHIN).expect("end offsets").iter().sum() };
     let started = Instant::now();
     while end() == 0 {
         assert!(started.elapsed() < STARTED_WITHIN, "the first message");
@@ -259,7 +261,7 @@ fn stop(processes: &mut [Process], admin: &dyn Admin, topic: &str) {
         process.child.stdout.take().expect("piped").read_to_string(&mut said).expect("text");
         let status = process.child.wait().expect("it ends");
         assert!(status.success(), "{}: {status}: {said}", process.row);
-        let Ok(end) = admin.end_offsets(topic, PARTITIONS) else { continue };
+        let Ok(end) = admin.end_offsets(topic, PARTITIONS, ANSWERED_WITHIN) else { continue };
         let end: i64 = end.iter().sum();
         for line in said.lines() {
             let Some((count, _)) = line.split_once(" read").or_else(|| line.split_once(" acknowledged")) else {
