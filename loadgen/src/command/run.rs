@@ -149,14 +149,16 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     result.assertions = plan.assertions.iter().map(|assertion| assertion.judge(&result)).collect();
     let exit = exit_of(&result);
     result.exit = schema::ExitStatus { code: i32::from(exit.code()), name: exit.name().to_owned() };
-    write(&plan.out, &result)?;
-    say(args, &plan.out, &result);
-    say_complaints(&complaints);
+    let written = write(&plan.out, &result);
+    if written.is_ok() {
+        say(args, &plan.out, &result);
+        say_complaints(&complaints);
+    }
     // The verdict is out: what takes long now, or fails, changes nothing of it.
     say_complaints(&leftovers.remove(admin.as_ref()));
     drop(admin);
     target.stop();
-    Ok(exit)
+    written.map(|()| exit)
 }
 
 /// The error that explains another: a broker that ended does not answer.
