@@ -44,6 +44,21 @@ fn a_cluster_that_does_not_answer_is_exit_code_7() {
 }
 
 #[test]
+fn a_process_to_watch_that_is_not_there_is_exit_code_2() {
+    let (code, said) = refused(&["-b", "127.0.0.1:1", "--target-pid", "2147483647"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("no process 2147483647"), "{said}");
+}
+
+#[test]
+fn a_run_without_a_result_leaves_no_directory_behind() {
+    let parent = tempfile::tempdir().expect("a temporary directory");
+    let (code, said) = refused_into(&parent.path().join("results/first"), &["--target", "exec:exit 9"]);
+    assert_eq!(code, Some(7), "{said}");
+    assert_eq!(std::fs::read_dir(parent.path()).expect("readable").count(), 0);
+}
+
+#[test]
 fn a_broker_that_ends_at_once_is_quoted() {
     let (code, said) = refused(&["--target", "exec:echo no licence >&2; exit 9"]);
     assert_eq!(code, Some(7), "{said}");

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -92,6 +93,27 @@ fn ctrl_c_ends_the_measurement_and_reports_what_was_measured() {
         assert!(result.verdict.clean && result.verdict.complete, "{:?}", result.verdict);
         assert_eq!(run.left_behind(), Vec::<PathBuf>::new());
     }
+}
+
+#[test]
+fn ctrl_c_while_nobody_answers_ends_at_once() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    // It takes connections, and never says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("bound").to_string();
+    let mut process = Command::new(env!("CARGO_BIN_EXE_loadgen"))
+        .args(["run", "--calibrate", "never", "-b", &address, "--out"])
+        .arg(directory.path().join("out"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(process.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    assert_eq!(lines.next(), Some(format!("connecting to {address}")));
+    let pid = i32::try_from(process.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(pid, Signal::INT).expect("it runs");
+    assert!(lines.any(|line| line == "interrupted before the first message"));
+    assert_eq!(process.wait().expect("it ends").code(), Some(130));
+    assert!(!directory.path().join("out").exists());
 }
 
 #[test]

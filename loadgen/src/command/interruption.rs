@@ -1,4 +1,5 @@
 //! Ctrl-C, SIGTERM, and SIGHUP where it is not ignored (as under `nohup`): once ends the measurement, twice the process.
+//! Before there is anything to judge, once is enough.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -34,6 +35,18 @@ pub(super) fn watch(control: Arc<Control>, saying: &'static str) -> std::io::Res
                     std::process::exit(i32::from(Exit::Interrupted.code()));
                 }
                 control.interrupt();
+                if let Some(after) = control.leaves_after() {
+                    let again = tokio::select! {
+                        () = tokio::time::sleep(after) => false,
+                        _ = interrupt.recv() => true,
+                        _ = terminate.recv() => true,
+                    };
+                    // Unless something has come of it meanwhile.
+                    if again || control.leaves_after().is_some() {
+                        let _ = writeln!(std::io::stderr(), "\ninterrupted before the first message");
+                        std::process::exit(i32::from(Exit::Interrupted.code()));
+                    }
+                }
                 // After a hangup nobody may be there to read it.
                 let _ = writeln!(std::io::stderr(), "\nending: {saying}; once more leaves at once");
             }

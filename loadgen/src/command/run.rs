@@ -1,9 +1,10 @@
 //! `loadgen run`.
 
 use std::fs;
+use std::num::NonZeroI32;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reports::render::{Colour, html, terminal};
 use reports::schema::{self, RunResult};
@@ -18,6 +19,7 @@ use crate::run::progress::for_standard_error;
 use crate::run::{
     Control, CutOff, Leftovers, RunError, Surroundings, TopicError, execute, forget_latencies_of_no_acks, judge, record,
 };
+use crate::target::process::has_ended;
 use crate::target::{Target, TargetError};
 use crate::verify::Acks;
 
@@ -30,6 +32,9 @@ pub enum CommandError {
     /// Settings of the client that it refuses, one by one or together.
     #[error("{0}")]
     Settings(DriverError),
+    /// The process to be watched.
+    #[error("--target-pid: there is no process {0}; leave it out where the broker listens on this machine's loopback")]
+    NoProcess(NonZeroI32),
     /// A client, or its cluster.
     #[error(transparent)]
     Driver(#[from] DriverError),
@@ -56,7 +61,7 @@ impl CommandError {
     /// The exit code that says so.
     pub fn exit(&self) -> Exit {
         match self {
-            CommandError::Plan(_) | CommandError::Settings(_) => Exit::Usage,
+            CommandError::Plan(_) | CommandError::Settings(_) | CommandError::NoProcess(_) => Exit::Usage,
             CommandError::Driver(error) | CommandError::Run(RunError::Driver(error)) => of_driver(error),
             CommandError::Run(RunError::Topic(TopicError::Driver(error))) => of_driver(error),
             CommandError::Run(RunError::Topic(TopicError::Partitions { .. } | TopicError::Replicas { .. })) => {
@@ -89,8 +94,12 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     let plan = Plan::resolve(args, command)?;
     let properties = plan.client_properties();
     RdKafka::new("", &plan.topic.name, &properties).check().map_err(CommandError::Settings)?;
-    make_directory(&plan.out)?;
+    if let Some(pid) = plan.target_pid.filter(|pid| has_ended(*pid)) {
+        return Err(CommandError::NoProcess(pid));
+    }
+    check_writable(&plan.out)?;
     let control = Arc::new(Control::default());
+    control.leave_after(Some(Duration::ZERO));
     let saying = "what was sent is drained and verified";
     interruption::watch(Arc::clone(&control), saying).map_err(CommandError::Signals)?;
 
@@ -188,12 +197,20 @@ pub(crate) fn exit_of(result: &RunResult) -> Exit {
     }
 }
 
-fn make_directory(path: &Path) -> Result<(), CommandError> {
-    fs::create_dir_all(path).map_err(|source| CommandError::Output { path: path.display().to_string(), source })
+/// Whether the directory can be made and written to; a run that fails before there is anything to write leaves none behind.
+fn check_writable(directory: &Path) -> Result<(), CommandError> {
+    let missing: Vec<&Path> = directory.ancestors().take_while(|path| !path.exists()).collect();
+    let written = fs::create_dir_all(directory).and_then(|()| tempfile::tempfile_in(directory));
+    for made in missing {
+        // One that somebody else uses by now stays.
+        let _ = fs::remove_dir(made);
+    }
+    written.map(drop).map_err(|source| CommandError::Output { path: directory.display().to_string(), source })
 }
 
 fn write(out: &Path, result: &RunResult) -> Result<(), CommandError> {
     let failed = |path: &Path, source| CommandError::Output { path: path.display().to_string(), source };
+    fs::create_dir_all(out).map_err(|source| failed(out, source))?;
     result.write(&out.join("result.json")).map_err(|error| failed(&error.path, error.source))?;
     let page = out.join("report.html");
     fs::write(&page, html(result)).map_err(|source| failed(&page, source))

@@ -32,6 +32,8 @@ pub struct Control {
     end_ns: AtomicU64,
     /// Whether the end was brought forward by the user.
     interrupted: AtomicBool,
+    /// After how many milliseconds an interruption ends the process, as there is nothing to judge yet; `u64::MAX` otherwise.
+    leaves_after_ms: AtomicU64,
     /// Whether what is due and not sent is given up.
     hurried: AtomicBool,
     /// When the cluster last answered: acknowledged, or let a consumer read; 0 before that.
@@ -52,6 +54,7 @@ impl Default for Control {
             start_ns: AtomicU64::new(0),
             end_ns: AtomicU64::new(u64::MAX),
             interrupted: AtomicBool::new(false),
+            leaves_after_ms: AtomicU64::new(u64::MAX),
             hurried: AtomicBool::new(false),
             heard_ns: AtomicU64::new(0),
             silent: AtomicBool::new(false),
@@ -95,6 +98,16 @@ impl Control {
     /// Whether what is still due shall not be sent: the user will not wait, or a drain's time has passed since the end.
     pub(super) fn gives_up_at(&self, now_ns: u64, drain_timeout: Duration) -> bool {
         self.hurried.load(Ordering::Relaxed) || now_ns > self.end_ns().saturating_add(drain_timeout.as_nanos() as u64)
+    }
+
+    /// For as long as there is nothing to judge, an interruption ends the process after so long; `None` once there is.
+    pub fn leave_after(&self, after: Option<Duration>) {
+        self.leaves_after_ms.store(after.map_or(u64::MAX, |after| after.as_millis() as u64), Ordering::Relaxed);
+    }
+
+    /// How soon an interruption ends the process, if it does.
+    pub fn leaves_after(&self) -> Option<Duration> {
+        Some(self.leaves_after_ms.load(Ordering::Relaxed)).filter(|ms| *ms != u64::MAX).map(Duration::from_millis)
     }
 
     /// Whether what is late is not to be waited for.

@@ -57,6 +57,8 @@ const ASSIGNED_WITHIN: Duration = Duration::from_secs(60);
 const TURN_NS: u64 = 50_000_000;
 /// So long before the window closes the workers' threads are looked at: a moment later some have ended.
 const LAST_LOOK_NS: u64 = 20_000_000;
+/// How long an interruption waits for the topic to be made, so that it can be removed.
+const PREPARED_WITHIN: Duration = Duration::from_secs(2);
 /// From the last assignment to the first message, so that every worker is there.
 const LEAD_NS: u64 = 50_000_000;
 /// Between two looks at whether the groups are done.
@@ -174,7 +176,9 @@ pub fn execute(
     leftovers: &mut Leftovers,
 ) -> Result<Outcome, RunError> {
     progress.stage(Stage::Preparing);
+    control.leave_after(Some(PREPARED_WITHIN));
     let topic = topic::prepare(&plan.topic, admin)?;
+    control.leave_after(None);
     if !surroundings.cluster_is_own {
         leftovers.topic = (topic.created && !plan.topic.keep).then(|| plan.topic.name.clone());
         leftovers.groups = (0..plan.groups).map(|group| plan.group_id(group)).collect();
