@@ -78,9 +78,10 @@ intended→ack (what your application would wait), actual→ack (the same withou
 room in the client's queue) and intended→consumed (end to end). Every message carries a stamp, so that each loss, duplicate, change of order or damage is named by its \
 partition and offset.
 
-Numbers are written as people write them: 100k, 100k/s, 1KiB, 30s, 5ms.";
+Numbers are written as people write them: 100k, 100000, 100,000, 100_000 or 1e5; 100k/s or 6M/m; 1KiB. A time takes its \
+unit (30s, 500ms, 2m), unless it is 0.";
 
-const RUN_AFTER: &str = "\
+pub(crate) const RUN_AFTER: &str = "\
 Exit codes:
   0  clean: every message due was acknowledged and is accounted for, and the
      rate was held
@@ -90,7 +91,8 @@ Exit codes:
   3  invalid: do not use the figures; the reasons are below
   4  assertion missed: the run is clean, and an --assert does not hold
   5  regressed, and 6  inconclusive: `loadgen compare` alone ends with these
-  7  target unreachable: the cluster does not answer, or the broker did not start
+  7  target unreachable: the cluster does not answer, or the broker did not
+     start
   8  failed: the cluster refused something (messages, if only one), or a file
      could not be written
   9  rate not held: nothing went wrong, but the cluster fell behind: of what was
@@ -99,46 +101,70 @@ Exit codes:
   130  interrupted before the first message, or twice; nothing was verified or
      written
 
-INVALID, and never without the reason in numbers; each rule reads nothing but result.json:
+INVALID, and never without the reason in numbers; each rule reads nothing but
+result.json:
   GENERATOR-LIMITED: the generator was the bottleneck.
-    late     at p99, more than half of the latency to the acknowledgement had passed before the message left
-             (and more than 10 ms), although the client's queue had room
-    starved  its threads waited for a CPU, 25 % of the window and most of the median latency
-    queue    -X made the client's queue hold less than a second of load, and it was full half of the window
-    limit    the rate is above what --calibrate found, and the run fell behind
-  UNSTABLE: no steady state, in 6 seconds or more: the figures depend on how long was measured.
-    backlog    what waits for its acknowledgement, or to be read, grew from third to third of the window by more than
-               50 ms of load (and a fifth of the median latency) each
-    wandering  a third of the seconds had a throughput more than a quarter off the median
-    jitter     the machine woke an idle thread so late, at p99, that it is most of the latency (and more than 10 ms)
+    late       at p99, more than half of the latency to the acknowledgement had
+               passed before the message left (and more than 10 ms), although
+               the client's queue had room
+    starved    its threads waited for a CPU, 25 % of the window and most of the
+               median latency
+    queue      -X made the client's queue hold less than a second of load, and
+               it was full half of the window
+    limit      the rate is above what --calibrate found, and the run fell behind
+  UNSTABLE: no steady state, in 6 seconds or more: the figures depend on how
+  long was measured.
+    backlog    what waits for its acknowledgement, or to be read, grew from third
+               to third of the window by more than 50 ms of load (and a fifth of
+               the median latency) each
+    wandering  a third of the seconds had a throughput more than a quarter off
+               the median
+    jitter     the machine woke an idle thread so late, at p99, that it is most
+               of the latency (and more than 10 ms)
   CUT SHORT: the window, or the verification, is not what was asked for.
-    ended    by Ctrl-C, or by the target's end
-    drain    the groups had not read to the end within --drain-timeout
+    ended      by Ctrl-C, or by the target's end
+    drain      the groups had not read to the end within --drain-timeout
 
-Ctrl-C (SIGTERM, SIGHUP) once ends the measurement now; what was sent is drained, verified and reported. Twice leaves at \
-once.
+--assert 'METRIC OP VALUE', where OP is one of < <= > >= == !=:
+  ack.pNN, ack.max       intended → acknowledgement, at any percentile (p50,
+                         p99.9); pNN alone means the same
+  submit.pNN, lag.pNN    actual → acknowledgement; how late messages left
+  e2e.pNN                intended → consumed; of several groups, the slowest
+  throughput             acknowledged a second while the window was open, of
+                         what was due: 99k/s
+  consumption            the same of what the slowest group read
+  acked-in-window        the same as shares of what was due: 99.9%
+  consumed-in-window
+  lost, duplicates       messages; anomalies counts all kinds that fail a run
+  failed, unknown        messages not written, and those of unknown fate
+  broker-cpu             CPU time a million messages: 1500ms
+  broker-rss             memory, at most: 100MiB
+
+Ctrl-C (SIGTERM, SIGHUP) once ends the measurement now; what was sent is drained,
+verified and reported. Twice leaves at once.
 
 Examples:
   loadgen run
       the reference broker, 100k/s, 30 s: the first thing to try
   loadgen run --rate 50k --size 1KiB --key 10k --groups 2 --consumers 3
       keyed 1 KiB messages, read by two groups of three members each
-  loadgen run --bootstrap-servers node01:9092,node02:9092 --topic load-test --duration 5m
-      a cluster of yours; the topic is created if it is missing, and then deleted afterwards
+  loadgen run -b node01:9092,node02:9092 --topic load-test --duration 5m
+      a cluster of yours; the topic is created if it is missing, and then
+      deleted afterwards
   loadgen run --payload-file access.log --key payload:field=1 --compression zstd
       a real web access log as it is, keyed by client address
   loadgen run --key 1000 --partitioner 'explicit:key[0:2] % 6'
       the partition from the key's first two digits
-  loadgen run --duration 10s --json --assert 'ack.p99<20ms' --assert 'lost==0' >result.json
+  loadgen run --duration 10s --json --assert 'ack.p99<20ms' --assert 'lost==0'
       for CI: the result on standard output, the verdict in the exit code
-  loadgen run --bootstrap-servers kafka:9093 -X security.protocol=ssl -X ssl.ca.location=ca.pem
+  loadgen run -b kafka:9093 -X security.protocol=ssl -X ssl.ca.location=ca.pem
       any setting of librdkafka (TLS needs a build with --features tls)";
 
 /// Options of `loadgen run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Messages a second, over all producers: 100000, 100k/s, 6M/m
-    #[arg(long, default_value = "100k/s", value_name = "RATE", help_heading = "Load")]
+    /// Messages a second, over all producers: 100k/s, 100,000, 1e5, 6M/m
+    #[arg(long, allow_hyphen_values = true, default_value = "100k/s", value_name = "RATE", help_heading = "Load")]
     pub rate: Rate,
 
     /// How messages follow one another: `constant` or `poisson`
@@ -146,19 +172,19 @@ pub struct RunArgs {
     pub arrival: Arrival,
 
     /// How long to measure, after the warm-up [default: 30s]
-    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "messages", help_heading = "Load")]
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME", value_parser = duration, conflicts_with = "messages", help_heading = "Load")]
     pub duration: Option<Duration>,
 
     /// How many messages to measure, after the warm-up, in place of a duration
-    #[arg(long, value_name = "N", value_parser = Quantity::count, help_heading = "Load")]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", value_parser = Quantity::count, help_heading = "Load")]
     pub messages: Option<u64>,
 
     /// How long to send before measuring: sent, consumed and verified, and in no figure
-    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = duration, help_heading = "Load")]
+    #[arg(long, allow_hyphen_values = true, default_value = "5s", value_name = "TIME", value_parser = duration, help_heading = "Load")]
     pub warmup: Duration,
 
     /// How long, once everything is sent, to wait for what is unfinished
-    #[arg(long, default_value = "30s", value_name = "TIME", value_parser = duration, help_heading = "Load")]
+    #[arg(long, allow_hyphen_values = true, default_value = "30s", value_name = "TIME", value_parser = duration, help_heading = "Load")]
     pub drain_timeout: Duration,
 
     /// Size of each value, its stamp of 44 bytes included: 1KiB, uniform:100..2000, lognormal:MEDIAN:SIGMA or
@@ -166,6 +192,7 @@ pub struct RunArgs {
     /// Where values are shorter than the stamp, it travels in a record header
     #[arg(
         long,
+        allow_hyphen_values = true,
         default_value = "100B",
         value_name = "SIZE",
         conflicts_with = "payload_file",
@@ -173,7 +200,8 @@ pub struct RunArgs {
     )]
     pub size: SizeSpec,
 
-    /// Send this file's lines as they are, in turn (a web access log, JSON lines); the stamp travels in a record header
+    /// Send this file's lines as they are, in turn (a web access log, JSON lines); the stamp travels in a record header. Line
+    /// ends (LF or CRLF) are no part of a message, and empty lines none; those skipped are counted in a note
     #[arg(long, value_name = "FILE", help_heading = "Messages")]
     pub payload_file: Option<PathBuf>,
 
@@ -187,19 +215,19 @@ pub struct RunArgs {
     pub partitioner: Option<PartitionerSpec>,
 
     /// Seed of every random choice: the same seed sends the same messages [default: a new one, shown in the result]
-    #[arg(long, value_name = "N", help_heading = "Messages")]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", help_heading = "Messages")]
     pub seed: Option<u64>,
 
     /// Producer workers: a thread and a client each
-    #[arg(long, default_value = "1", value_name = "N", help_heading = "Clients")]
+    #[arg(long, allow_hyphen_values = true, default_value = "1", value_name = "N", value_parser = at_least_one, help_heading = "Clients")]
     pub producers: NonZeroU16,
 
     /// Consumer groups; each reads everything
-    #[arg(long, default_value = "1", value_name = "N", help_heading = "Clients")]
+    #[arg(long, allow_hyphen_values = true, default_value = "1", value_name = "N", value_parser = at_least_one, help_heading = "Clients")]
     pub groups: NonZeroU16,
 
     /// Members of each group, which share the partitions
-    #[arg(long, default_value = "1", value_name = "N", help_heading = "Clients")]
+    #[arg(long, allow_hyphen_values = true, default_value = "1", value_name = "N", value_parser = at_least_one, help_heading = "Clients")]
     pub consumers: NonZeroU16,
 
     /// Whose acknowledgement to wait for. With 0, losses are only counted, and latencies to the acknowledgement mean little
@@ -211,7 +239,7 @@ pub struct RunArgs {
     pub compression: Compression,
 
     /// How long a batch may wait for more messages; 0ms sends at once
-    #[arg(long, default_value = "5ms", value_name = "TIME", value_parser = linger, help_heading = "Clients")]
+    #[arg(long, allow_hyphen_values = true, default_value = "5ms", value_name = "TIME", value_parser = linger, help_heading = "Clients")]
     pub linger: Duration,
 
     /// Let the broker drop what a retry sends twice (enable.idempotence) [default: true with --acks all, as in Kafka's own
@@ -257,7 +285,7 @@ pub struct RunArgs {
     pub topic: Option<String>,
 
     /// Partitions of a new topic [default: 6]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=100_000), help_heading = "Target")]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=100_000), help_heading = "Target")]
     pub partitions: Option<i32>,
 
     /// Replicas of each partition of a new topic [default: the cluster's]
@@ -272,7 +300,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: Option<PathBuf>,
 
-    /// A condition such as 'ack.p99<20ms', 'throughput>=99k/s', 'lost==0'; repeatable. A missed one ends in exit code 4
+    /// A condition such as 'ack.p99<20ms', 'throughput>=99k/s', 'lost==0'; repeatable. A missed one ends in exit code 4. All
+    /// metrics are listed below
     #[arg(long = "assert", value_name = "CONDITION", action = ArgAction::Append, help_heading = "Output")]
     pub assertions: Vec<Assertion>,
 
@@ -397,17 +426,18 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// librdkafka's upper bound of `linger.ms`.
 const LINGER_MAX: Duration = Duration::from_secs(900);
 
-/// A linger without a unit is refused: librdkafka counts it in milliseconds, this program in seconds.
 fn linger(text: &str) -> Result<Duration, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number != 0.0 => Err(format!("say the unit, such as {text}ms")),
-        _ => match duration(text)? {
-            linger if linger > LINGER_MAX => {
-                Err(format!("librdkafka waits at most {LINGER_MAX:?}; ms are milliseconds"))
-            }
-            linger => Ok(linger),
-        },
+    match duration(text)? {
+        linger if linger > LINGER_MAX => Err(format!("librdkafka waits at most {LINGER_MAX:?}; ms are milliseconds")),
+        linger => Ok(linger),
     }
+}
+
+/// A number of workers.
+fn at_least_one(text: &str) -> Result<NonZeroU16, String> {
+    let number = Quantity::count(text).map_err(|error| error.to_string())?;
+    let number = u16::try_from(number).ok().and_then(NonZeroU16::new);
+    number.ok_or_else(|| format!("it must be from 1 to {}", u16::MAX))
 }
 
 fn property(text: &str) -> Result<(String, String), String> {
@@ -421,8 +451,11 @@ fn property(text: &str) -> Result<(String, String), String> {
 pub(crate) fn addresses(text: &str) -> Result<String, String> {
     for address in text.split(',') {
         let port = address.trim().rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
-        if port.and_then(|port| port.parse::<u16>().ok()).is_none_or(|port| port == 0) {
+        let Some(port) = port.and_then(|port| port.parse::<u64>().ok()) else {
             return Err(format!("'{address}' is no HOST:PORT; write it as localhost:9092"));
+        };
+        if !(1..=u64::from(u16::MAX)).contains(&port) {
+            return Err(format!("the port of '{address}' is out of range: it must be from 1 to {}", u16::MAX));
         }
     }
     Ok(text.to_owned())
@@ -459,6 +492,31 @@ mod tests {
     }
 
     #[test]
+    fn the_help_fits_eighty_columns_as_it_is_laid_out() {
+        for line in RUN_AFTER.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_in_words_for_people() {
+        let refused = |words: &[&str]| {
+            let words = ["loadgen", "run"].iter().chain(words);
+            Cli::try_parse_from(words).expect_err("refused").to_string()
+        };
+        assert!(refused(&["--consumers", "0"]).contains("from 1 to 65535"));
+        assert!(refused(&["--rate", "-5"]).contains("below zero"));
+        assert!(refused(&["--warmup", "-1s"]).contains("below zero"));
+        assert!(refused(&["--duration", "30"]).contains("write 30s"));
+        assert!(refused(&["-b", "localhost:99999"]).contains("out of range"));
+        assert!(refused(&["--target", "localhost:99999"]).contains("out of range"));
+        let partitioner = refused(&["--partitioner", "foo"]);
+        assert!(partitioner.contains("\"foo\" is no partitioner; expected round-robin"), "{partitioner}");
+        let size = refused(&["--size", "10XB"]);
+        assert_eq!(size.matches("is no size").count(), 1, "{size}");
+    }
+
+    #[test]
     fn every_code_that_a_comparison_ends_with_is_in_its_help() {
         let not_of_it = [Exit::AssertionMissed, Exit::RateNotHeld];
         for exit in Exit::ALL.into_iter().filter(|exit| !not_of_it.contains(exit)) {
@@ -475,8 +533,11 @@ mod tests {
     }
 
     #[test]
-    fn a_linger_needs_a_unit() {
-        assert_eq!(linger("5"), Err("say the unit, such as 5ms".to_owned()));
+    fn every_time_needs_its_unit_unless_it_is_zero() {
+        for parse in [linger, duration] {
+            assert!(parse("5").is_err_and(|error| error.contains("no unit")));
+            assert_eq!(parse("0"), Ok(Duration::ZERO));
+        }
         assert_eq!(linger("20m"), Err("librdkafka waits at most 900s; ms are milliseconds".to_owned()));
         assert_eq!(linger("15m"), Ok(LINGER_MAX));
     }

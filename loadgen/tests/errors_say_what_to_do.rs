@@ -72,7 +72,7 @@ fn bad_options_are_exit_code_2() {
         (&["--size", "huge"], "--size"),
         (&["--key", "many"], "--key"),
         (&["--duration", "0s"], "nothing to measure"),
-        (&["--linger", "5"], "5ms"),
+        (&["--linger", "5"], "no unit"),
         (&["--acks", "1", "--idempotent"], "--acks all"),
         (&["-X", "linger.ms=1"], "--linger"),
         (&["-X", "max.in.flight=10"], "max.in.flight"),

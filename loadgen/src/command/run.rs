@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use reports::render::{Colour, html, terminal};
+use reports::render::{Colour, html, load_in_words, messages_in_words, terminal};
 use reports::schema::{self, RunResult};
 
 use super::{calibration, interruption, manifest};
@@ -20,7 +20,7 @@ use crate::run::{
     Control, CutOff, Leftovers, RunError, Surroundings, TopicError, execute, forget_latencies_of_no_acks, judge, record,
 };
 use crate::target::process::has_ended;
-use crate::target::{Target, TargetError};
+use crate::target::{Target, TargetError, TargetSpec};
 use crate::verify::Acks;
 
 /// Why the command ended without a result.
@@ -103,6 +103,9 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     let saying = "what was sent is drained and verified";
     interruption::watch(Arc::clone(&control), saying).map_err(CommandError::Signals)?;
 
+    if !args.quiet && !args.json {
+        eprintln!("{}", announcement(&plan));
+    }
     let limit = calibration::limit(&plan, args.quiet);
     if control.is_interrupted() {
         return Err(CommandError::Run(RunError::InterruptedEarly));
@@ -168,6 +171,18 @@ pub fn run(args: &RunArgs, command: Vec<String>) -> Result<Exit, CommandError> {
     drop(admin);
     target.stop();
     written.map(|()| exit)
+}
+
+/// What is about to happen, and where it will be written.
+fn announcement(plan: &Plan) -> String {
+    let record = plan.record(plan.topic.partitions_to_create(), plan.topic.own_name);
+    let on = if plan.target == TargetSpec::Embedded { "the embedded broker".to_owned() } else { record.target.clone() };
+    format!(
+        "{}, {}, to {on}; the report goes to {}",
+        load_in_words(&record),
+        messages_in_words(&record),
+        plan.out.display()
+    )
 }
 
 /// The error that explains another: a broker that ended does not answer.

@@ -30,10 +30,8 @@ pub enum PlanError {
         /// The option.
         what: &'static str,
     },
-    /// An existing cluster was named twice, or with a target that is none.
-    #[error(
-        "--bootstrap-servers names an existing cluster, and --target {target} starts one: leave one of the two out"
-    )]
+    /// Where the load goes was said twice.
+    #[error("--bootstrap-servers and --target {target} both say where the load goes: leave one of the two out")]
     TwoTargets {
         /// The target.
         target: String,

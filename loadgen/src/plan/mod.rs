@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use assertion::{Assertion, AssertionError};
 pub use error::PlanError;
-use reports::figures::time_compact;
+use reports::figures::{counted, time_compact};
 
 use crate::cli::{Calibrate, Compression, RunArgs};
 use crate::target::TargetSpec;
@@ -234,7 +234,8 @@ impl Plan {
             lines.without_key(),
             lines.count()
         );
-        [(lines.is_cut(), cut), (lines.without_key() > 0, keyless)]
+        let empty = format!("{} of the payload file skipped", counted(lines.empty() as u64, "empty line"));
+        [(lines.is_cut(), cut), (lines.without_key() > 0, keyless), (lines.empty() > 0, empty)]
             .into_iter()
             .filter_map(|(is, remark)| is.then_some(remark))
             .collect()
@@ -364,6 +365,9 @@ mod tests {
         std::fs::write(file.path(), "{\"user\":1}\n{}\n{}\n").expect("written");
         let plan = resolve(&format!("--payload-file {} --key payload:$.user", file.path().display())).expect("valid");
         assert_eq!(plan.remarks(), ["2 of the payload file's 3 lines lack the key and were sent without one"]);
+        std::fs::write(file.path(), "a\n\r\n\nb\n").expect("written");
+        let gappy = resolve(&format!("--payload-file {}", file.path().display())).expect("valid");
+        assert_eq!(gappy.remarks(), ["2 empty lines of the payload file skipped"]);
         assert!(!plan.record(6, true).size.contains("100"));
         assert!(resolve("").expect("valid").remarks().is_empty());
     }

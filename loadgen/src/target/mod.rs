@@ -53,9 +53,14 @@ impl FromStr for TargetSpec {
             Some(("exec", command)) => Ok(Self::Exec(command.to_owned())),
             Some(("kafka", "")) => Err("kafka: needs the directory of Kafka's jars".to_owned()),
             Some(("kafka", directory)) if directory.parse::<u16>().is_err() => Ok(Self::Kafka(directory.into())),
-            _ => crate::cli::addresses(text)
-                .map(|addresses| Self::Existing(Some(addresses)))
-                .map_err(|_| "expected embedded, exec:COMMAND, kafka:DIRECTORY or HOST:PORT".to_owned()),
+            _ => {
+                crate::cli::addresses(text).map(|addresses| Self::Existing(Some(addresses))).map_err(|error| match text
+                    .rsplit_once(':')
+                {
+                    Some((_, port)) if port.parse::<u64>().is_ok() => error,
+                    _ => "expected embedded, exec:COMMAND, kafka:DIRECTORY or HOST:PORT".to_owned(),
+                })
+            }
         }
     }
 }

@@ -42,11 +42,11 @@ pub enum FieldPath {
 
 /// A `--key` that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{got:?} is no key choice ({reason}); expected none, N, zipf:N:S, payload:$.member or payload:field=N")]
+#[error("{got:?} is no key choice{reason}; expected none, N, zipf:N:S, payload:$.member or payload:field=N")]
 pub struct KeySpecError {
     /// The text.
     pub got: String,
-    /// What is wrong with it.
+    /// What is wrong with it, in parentheses; empty where that is all there is to say.
     pub reason: String,
 }
 
@@ -54,10 +54,12 @@ impl FromStr for KeySpec {
     type Err = KeySpecError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = |reason: String| KeySpecError { got: text.to_owned(), reason };
+        let unknown = || KeySpecError { got: text.to_owned(), reason: String::new() };
+        let error = |reason: String| KeySpecError { reason: format!(" ({reason})"), ..unknown() };
         let keys = |count: &str| match Quantity::count(count) {
             Ok(0) => Err(error("there must be at least one key".to_owned())),
             Ok(keys) => Ok(keys),
+            Err(_) if count == text => Err(unknown()),
             Err(invalid) => Err(error(invalid.to_string())),
         };
         match text.split_once(':') {
@@ -70,7 +72,7 @@ impl FromStr for KeySpec {
                 Ok(KeySpec::Zipf { keys: keys(count)?, exponent })
             }
             Some(("payload", path)) => path.parse().map(KeySpec::Payload).map_err(error),
-            Some((kind, _)) => Err(error(format!("{kind:?} is unknown"))),
+            Some(_) => Err(unknown()),
         }
     }
 }

@@ -16,6 +16,7 @@ pub struct Lines {
     keys: Vec<u8>,
     lines: Vec<Line>,
     without_key: usize,
+    empty: usize,
     cut: bool,
 }
 
@@ -87,6 +88,11 @@ impl Lines {
         self.without_key
     }
 
+    /// Lines with nothing in them, which are not sent.
+    pub fn empty(&self) -> usize {
+        self.empty
+    }
+
     /// Whether the file was larger than the limit.
     pub fn is_cut(&self) -> bool {
         self.cut
@@ -105,7 +111,7 @@ impl Lines {
             let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             text.truncate(whole);
         }
-        let (mut keys, mut lines, mut without_key) = (Vec::new(), Vec::new(), 0);
+        let (mut keys, mut lines, mut without_key, mut empty) = (Vec::new(), Vec::new(), 0, 0);
         let mut start = 0;
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             let content = line.strip_suffix(b"\n").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -117,9 +123,10 @@ impl Lines {
                 let (key_start, key_end) = (key.start as u32, key.end as u32);
                 lines.push(Line { start: start as u32, end: end as u32, key_start, key_end });
             }
+            empty += usize::from(content.is_empty());
             start += line.len();
         }
-        Lines { text, keys, lines, without_key: if key.is_some() { without_key } else { 0 }, cut }
+        Lines { text, keys, lines, without_key: if key.is_some() { without_key } else { 0 }, empty, cut }
     }
 }
 
@@ -167,7 +174,7 @@ mod tests {
     fn line_ends_are_taken_off_and_everything_else_stays_as_it_is() {
         let lines = load(b"one\r\n\n\r\n\xff\x00two \t\nla\rst", None).unwrap();
         assert_eq!(all(&lines), [(&b"one"[..], None), (b"\xff\x00two \t", None), (b"la\rst", None)]);
-        assert!(lines.without_key() == 0 && !lines.is_cut());
+        assert!(lines.without_key() == 0 && lines.empty() == 2 && !lines.is_cut());
     }
 
     #[test]

@@ -21,11 +21,11 @@ pub enum PartitionerSpec {
 
 /// A `--partitioner` that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{got:?} is no partitioner ({reason}); expected round-robin, murmur2, client or explicit:EXPR")]
+#[error("{got:?} is no partitioner{reason}; expected round-robin, murmur2, client or explicit:EXPR")]
 pub struct PartitionerSpecError {
     /// The text.
     pub got: String,
-    /// What is wrong with it.
+    /// What is wrong with it, in parentheses; empty where that is all there is to say.
     pub reason: String,
 }
 
@@ -60,13 +60,14 @@ impl FromStr for PartitionerSpec {
     type Err = PartitionerSpecError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = |reason: String| PartitionerSpecError { got: text.to_owned(), reason };
+        let unknown = || PartitionerSpecError { got: text.to_owned(), reason: String::new() };
+        let error = |reason: String| PartitionerSpecError { reason: format!(" ({reason})"), ..unknown() };
         match text.split_once(':') {
             None if text == "round-robin" => Ok(PartitionerSpec::RoundRobin),
             None if text == "murmur2" => Ok(PartitionerSpec::Murmur2),
             None if text == "client" => Ok(PartitionerSpec::Client),
             Some(("explicit", expression)) => expression.parse().map(PartitionerSpec::Explicit).map_err(error),
-            _ => Err(error("unknown".to_owned())),
+            _ => Err(unknown()),
         }
     }
 }

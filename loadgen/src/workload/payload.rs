@@ -47,11 +47,11 @@ const LOG_NORMAL_MAX_BYTES: usize = 1_000_000;
 
 /// A `--size` that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{got:?} is no size ({reason}); expected 1KiB, uniform:100..2000 or lognormal:MEDIAN:SIGMA[:MAX]")]
+#[error("{got:?} is no size{reason}; expected 1KiB, uniform:100..2000 or lognormal:MEDIAN:SIGMA[:MAX]")]
 pub struct SizeSpecError {
     /// The text.
     pub got: String,
-    /// What is wrong with it.
+    /// What is wrong with it, in parentheses; empty where that is all there is to say.
     pub reason: String,
 }
 
@@ -59,10 +59,12 @@ impl FromStr for SizeSpec {
     type Err = SizeSpecError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = |reason: &str| SizeSpecError { got: text.to_owned(), reason: reason.to_owned() };
-        let size = |text: &str| match Quantity::bytes(text) {
+        let unknown = || SizeSpecError { got: text.to_owned(), reason: String::new() };
+        let error = |reason: &str| SizeSpecError { reason: format!(" ({reason})"), ..unknown() };
+        let size = |part: &str| match Quantity::bytes(part) {
             Ok(size) if size <= LARGEST_BYTES => Ok(size as usize),
             Ok(_) => Err(error("above 256 MiB")),
+            Err(_) if part == text => Err(unknown()),
             Err(invalid) => Err(error(&invalid.to_string())),
         };
         match text.split_once(':') {
@@ -87,7 +89,7 @@ impl FromStr for SizeSpec {
                 }
                 Ok(SizeSpec::LogNormal { median, sigma, max })
             }
-            Some(_) => Err(error("unknown distribution")),
+            Some(_) => Err(unknown()),
         }
     }
 }

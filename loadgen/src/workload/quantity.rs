@@ -1,11 +1,14 @@
-//! Numbers as people write them: `100k`, `1KiB`, `30s`, `100k/s`.
+//! Numbers as people write them: `100k`, `100,000`, `1e5`, `1KiB`, `30s`, `100k/s`.
+//!
+//! Digits with a fraction or an exponent if need be; underscores anywhere, commas where they part thousands. A time has a
+//! unit, unless it is zero: what counts in seconds here counts in milliseconds elsewhere.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// A number that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{got:?} is no {expected}")]
+#[error("{got:?} is no {expected}{}", if got.trim_start().starts_with('-') { ": it is below zero" } else { "" })]
 pub struct QuantityError {
     /// The text.
     pub got: String,
@@ -55,19 +58,20 @@ impl Quantity {
             .map_or_else(|| format!("{bytes} B"), |(shift, unit)| format!("{} {unit}", bytes >> shift))
     }
 
-    /// A duration in nanoseconds: digits with a suffix `ns`, `us`, `ms`, `s`, `m`, `h`; bare digits are seconds.
+    /// A duration in nanoseconds: digits with a suffix `ns`, `us`, `ms`, `s`, `m`, `h`; without one, only zero.
     pub fn duration_ns(text: &str) -> Result<u64, QuantityError> {
-        let units = [
-            ("", 1e9),
-            ("ns", 1.0),
-            ("us", 1e3),
-            ("µs", 1e3),
-            ("ms", 1e6),
-            ("s", 1e9),
-            ("m", 60e9),
-            ("min", 60e9),
-            ("h", 3600e9),
-        ];
+        match scaled(text, &[("", 1.0)]) {
+            Some(0.0) => return Ok(0),
+            Some(_) => {
+                return Err(QuantityError {
+                    got: text.to_owned(),
+                    expected: "duration, for it has no unit: write 30s, 500ms or 2m",
+                });
+            }
+            None => {}
+        }
+        let units =
+            [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("min", 60e9), ("h", 3600e9)];
         whole(text, &units, "duration, such as 30s, 500ms or 2m")
     }
 }
@@ -126,13 +130,40 @@ fn whole(text: &str, units: &[(&str, f64)], expected: &'static str) -> Result<u6
         .ok_or_else(|| QuantityError { got: text.to_owned(), expected })
 }
 
-/// Digits, with underscores or a fraction, times a unit.
+/// A number times its unit.
 fn scaled(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     let text = text.trim();
-    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_')).unwrap_or(text.len());
-    let (digits, suffix) = text.split_at(split);
+    let (digits, suffix) = text.split_at(number_len(text));
     let (_, unit) = units.iter().find(|(name, _)| *name == suffix.trim())?;
-    digits.replace('_', "").parse::<f64>().ok().map(|number| number * unit)
+    if digits.contains(',') && !parts_thousands(digits) {
+        return None;
+    }
+    digits.replace(['_', ','], "").parse::<f64>().ok().map(|number| number * unit)
+}
+
+/// Bytes of the number that a text begins with, its exponent included.
+fn number_len(text: &str) -> usize {
+    let end_of = |from: usize, of_number: fn(char) -> bool| {
+        text[from..].find(|c: char| !of_number(c)).map_or(text.len(), |end| from + end)
+    };
+    let mantissa = end_of(0, |c| c.is_ascii_digit() || matches!(c, '.' | '_' | ','));
+    let Some(exponent) = text[mantissa..].strip_prefix(['e', 'E']) else { return mantissa };
+    let unsigned = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let digits_from = text.len() - unsigned.len();
+    match end_of(digits_from, |c| c.is_ascii_digit()) {
+        end if end > digits_from && mantissa > 0 => end,
+        _ => mantissa,
+    }
+}
+
+/// Whether the commas stand before every three digits: `1,5` is refused, and not fifteen.
+fn parts_thousands(digits: &str) -> bool {
+    let whole = digits.split(['.', 'e', 'E']).next().unwrap_or_default();
+    let mut groups = whole.split(',');
+    let are_digits = |group: &str| group.bytes().all(|byte| byte.is_ascii_digit());
+    whole.len() == digits.rfind(',').map_or(0, |last| last + 4)
+        && groups.next().is_some_and(|first| (1..=3).contains(&first.len()) && are_digits(first))
+        && groups.all(|group| group.len() == 3 && are_digits(group))
 }
 
 #[cfg(test)]
@@ -147,7 +178,12 @@ mod tests {
         assert_eq!(Quantity::bytes("1.5 MB"), Ok(1_500_000));
         assert_eq!(Quantity::duration_ns("30s"), Ok(30_000_000_000));
         assert_eq!(Quantity::duration_ns("1.5ms"), Ok(1_500_000));
-        assert_eq!(Quantity::duration_ns("2"), Ok(2_000_000_000));
+        assert_eq!(Quantity::duration_ns("0"), Ok(0));
+        for hundred_thousand in ["100k", "100000", "100,000", "100_000", "1e5", "1E+5", "0.1M"] {
+            assert_eq!(Quantity::count(hundred_thousand), Ok(100_000), "{hundred_thousand}");
+        }
+        assert_eq!(Quantity::count("1,234,567"), Ok(1_234_567));
+        assert_eq!(Quantity::duration_ns("1e3ms"), Ok(1_000_000_000));
         assert_eq!("100k/s".parse(), Ok(Rate(100_000.0)));
         assert_eq!("6M/m".parse(), Ok(Rate(100_000.0)));
         assert_eq!("0.5".parse(), Ok(Rate(0.5)));
@@ -155,12 +191,31 @@ mod tests {
 
     #[test]
     fn what_is_no_quantity_is_said_with_an_example() {
-        for text in ["", "k", "-1", "1x", "1.5", "1e3", "99999999999G", ".", "1..2"] {
+        for text in [
+            "",
+            "k",
+            "-1",
+            "1x",
+            "1.5",
+            "1e",
+            "e5",
+            "99999999999G",
+            ".",
+            "1..2",
+            "1,5",
+            "1,00",
+            ",100",
+            "1000,000",
+            "1.5,000",
+        ] {
             assert!(Quantity::count(text).is_err(), "{text:?} was read as a count");
         }
         for text in ["0", "0/s", "-1/s", "1/d", "/s", "k/s", "inf", "nan"] {
             assert!(text.parse::<Rate>().is_err(), "{text:?} was read as a rate");
         }
+        let no_unit = Quantity::duration_ns("30").unwrap_err().to_string();
+        assert_eq!(no_unit, "\"30\" is no duration, for it has no unit: write 30s, 500ms or 2m");
+        assert!(Quantity::duration_ns("-1s").unwrap_err().to_string().ends_with("it is below zero"));
         let error = Quantity::bytes("1 potato").unwrap_err();
         assert_eq!(error.to_string(), "\"1 potato\" is no size, such as 100, 1KiB or 1.5MB");
     }

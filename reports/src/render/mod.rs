@@ -79,7 +79,7 @@ fn latency_rows(run: &RunResult) -> Vec<LatencyRow> {
 }
 
 /// `100,000 messages/s for 30 s after 5 s of warm-up`.
-fn load_in_words(plan: &Plan) -> String {
+pub fn load_in_words(plan: &Plan) -> String {
     let length = match (plan.messages, plan.duration_ms) {
         (Some(messages), _) => format!("until {}", counted(messages, "message")),
         (None, Some(ms)) => format!("for {}", duration_ms(ms)),
@@ -93,7 +93,7 @@ fn load_in_words(plan: &Plan) -> String {
 }
 
 /// `100 B each`, or where they come from.
-fn messages_in_words(plan: &Plan) -> String {
+pub fn messages_in_words(plan: &Plan) -> String {
     match &plan.payload_file {
         Some(path) => format!("lines of {path}"),
         // `uniform:100B..200B` says it by itself.
