@@ -176,8 +176,6 @@ fn response_topics(api: &Api, request: FetchRequest, asked: &Asked, plan: &Plan)
                 log_start_offset: read.log_start_offset,
                 // There are no transactions to abort; null says that nobody asked.
                 aborted_transactions: (asked.isolation == Isolation::ReadCommitted).then(Vec::new),
-                diverging_epoch: None,
-                current_leader: None,
                 records_len: read.size_bytes,
             },
             Err(error) => {
@@ -202,8 +200,6 @@ fn refused(index: i32, error: KafkaError) -> FetchedPartition {
         last_stable_offset: -1,
         log_start_offset: -1,
         aborted_transactions: None,
-        diverging_epoch: None,
-        current_leader: None,
         records_len: 0,
     }
 }

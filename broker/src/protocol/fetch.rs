@@ -9,10 +9,13 @@
 //!     index i32 | error_code i16 | high_watermark i64 | last_stable_offset i64 | log_start_offset i64 (5+)
 //!     | aborted_transactions nullable [ producer_id i64 | first_offset i64 | tags (12+) ]
 //!     | preferred_read_replica i32 (11+) | records: length, bytes
-//!     | tags (12+): 0 diverging_epoch { epoch i32 | end_offset i64 | tags }, 1 current_leader { id i32 | epoch i32 | tags }
+//!     | tags (12+)
 //!   ] | tags (12+)
-//! ] | tags (12+): 0 node_endpoints (16+) [ node_id i32 | host string | port i32 | rack nullable string | tags ]
+//! ] | tags (12+)
 //! ```
+//!
+//! Tagged fields are for followers (diverging_epoch, snapshot_id) and for clients that asked the wrong one of several
+//! brokers (current_leader, node_endpoints), so that this broker sends none.
 //!
 //! From version 12 on strings, arrays and records are compact (length + 1 as an unsigned varint). Records that are not
 //! there have length 0, not null: older clients do not expect null.
@@ -36,8 +39,6 @@ pub struct FetchResponse {
     pub session_id: i32,
     /// In the order of the request.
     pub topics: Vec<FetchedTopic>,
-    /// Where the leaders named in `current_leader` are (version 16 on; below, they are left out).
-    pub node_endpoints: Vec<NodeEndpoint>,
 }
 
 /// A topic of a [`FetchResponse`].
@@ -66,25 +67,8 @@ pub struct FetchedPartition {
     pub log_start_offset: i64,
     /// (producer id, first offset) of each aborted transaction in the records; null unless read_committed was asked for.
     pub aborted_transactions: Option<Vec<(i64, i64)>>,
-    /// (epoch, end offset) from which on the client's log diverges. Version 12 on; below, it is left out.
-    pub diverging_epoch: Option<(i32, i64)>,
-    /// (broker id, epoch) of the leader, for a client that asked the wrong broker. Version 12 on; below, it is left out.
-    pub current_leader: Option<(i32, i32)>,
     /// Length of the records, in bytes. 0 makes no hole.
     pub records_len: usize,
-}
-
-/// Where a broker is.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NodeEndpoint {
-    /// The broker's id.
-    pub node_id: i32,
-    /// Its host name.
-    pub host: StrBytes,
-    /// Its port.
-    pub port: i32,
-    /// Its rack, if it has one.
-    pub rack: Option<StrBytes>,
 }
 
 /// A piece of an encoded response.
@@ -112,12 +96,7 @@ pub fn encode_fetch_response(request: &Request, response: &FetchResponse) -> Res
         frame.bytes.put_i32(response.session_id);
     }
     frame.array(&response.topics, Frame::topic)?;
-    if version >= 16 && !response.node_endpoints.is_empty() {
-        frame.tags(1);
-        frame.node_endpoints(&response.node_endpoints)?;
-    } else {
-        frame.no_tags();
-    }
+    frame.no_tags();
     frame.finish(request.api)
 }
 
@@ -174,52 +153,14 @@ impl Frame {
         if partition.records_len > 0 {
             self.holes.push((self.bytes.len(), partition.records_len));
         }
-        if self.is_flexible() {
-            self.partition_tags(partition);
-        }
+        self.no_tags();
         Ok(())
-    }
-
-    fn partition_tags(&mut self, partition: &FetchedPartition) {
-        self.tags(usize::from(partition.diverging_epoch.is_some()) + usize::from(partition.current_leader.is_some()));
-        if let Some((epoch, end_offset)) = partition.diverging_epoch {
-            self.bytes.put_slice(&[0, 13]);
-            self.bytes.put_i32(epoch);
-            self.bytes.put_i64(end_offset);
-            self.no_tags();
-        }
-        if let Some((leader_id, leader_epoch)) = partition.current_leader {
-            self.bytes.put_slice(&[1, 9]);
-            self.bytes.put_i32(leader_id);
-            self.bytes.put_i32(leader_epoch);
-            self.no_tags();
-        }
     }
 
     fn aborted_transaction(&mut self, (producer_id, first_offset): &(i64, i64)) -> Result<(), ResponseError> {
         self.bytes.put_i64(*producer_id);
         self.bytes.put_i64(*first_offset);
         self.no_tags();
-        Ok(())
-    }
-
-    /// Tagged field 0 of the response: written aside first, since its size comes before it.
-    fn node_endpoints(&mut self, endpoints: &[NodeEndpoint]) -> Result<(), ResponseError> {
-        let mut aside = Frame { version: self.version, bytes: BytesMut::new(), holes: Vec::new() };
-        aside.array(endpoints, |frame, endpoint| {
-            frame.bytes.put_i32(endpoint.node_id);
-            frame.string(&endpoint.host)?;
-            frame.bytes.put_i32(endpoint.port);
-            match &endpoint.rack {
-                Some(rack) => frame.string(rack)?,
-                None => frame.length(None)?,
-            }
-            frame.no_tags();
-            Ok(())
-        })?;
-        self.varint(0);
-        self.varint(self.frame_length(aside.bytes.len())?);
-        self.bytes.put_slice(&aside.bytes);
         Ok(())
     }
 
@@ -265,13 +206,9 @@ impl Frame {
         }
     }
 
-    fn tags(&mut self, count: usize) {
-        self.bytes.put_u8(count as u8); // never more than 2 here
-    }
-
     fn no_tags(&mut self) {
         if self.is_flexible() {
-            self.tags(0);
+            self.bytes.put_u8(0);
         }
     }
 
@@ -335,17 +272,14 @@ mod tests {
 
     fn partition() -> impl Strategy<Value = FetchedPartition> {
         let offsets = (any::<i64>(), any::<i64>(), any::<i64>());
-        let tagged = (option::of(any::<(i32, i64)>()), option::of(any::<(i32, i32)>()));
-        (any::<i32>(), any::<i16>(), offsets, option::of(vec(any::<(i64, i64)>(), 0..3)), tagged, 0..300usize).prop_map(
-            |(index, error_code, offsets, aborted_transactions, tagged, records_len)| FetchedPartition {
+        (any::<i32>(), any::<i16>(), offsets, option::of(vec(any::<(i64, i64)>(), 0..3)), 0..300usize).prop_map(
+            |(index, error_code, offsets, aborted_transactions, records_len)| FetchedPartition {
                 index,
                 error_code,
                 high_watermark: offsets.0,
                 last_stable_offset: offsets.1,
                 log_start_offset: offsets.2,
                 aborted_transactions,
-                diverging_epoch: tagged.0,
-                current_leader: tagged.1,
                 records_len,
             },
         )
@@ -359,18 +293,12 @@ mod tests {
         })
     }
 
-    fn endpoint() -> impl Strategy<Value = NodeEndpoint> {
-        (any::<i32>(), string(), any::<i32>(), option::of(string()))
-            .prop_map(|(node_id, host, port, rack)| NodeEndpoint { node_id, host, port, rack })
-    }
-
     prop_compose! {
         fn response()(
             head in any::<(i32, i16, i32)>(),
             topics in vec(topic(), 0..4),
-            node_endpoints in vec(endpoint(), 0..3),
         ) -> FetchResponse {
-            FetchResponse { throttle_time_ms: head.0, error_code: head.1, session_id: head.2, topics, node_endpoints }
+            FetchResponse { throttle_time_ms: head.0, error_code: head.1, session_id: head.2, topics }
         }
     }
 
@@ -416,19 +344,6 @@ mod tests {
         if version >= 7 {
             expected = expected.with_error_code(response.error_code).with_session_id(response.session_id);
         }
-        if version >= 16 {
-            expected.node_endpoints = response
-                .node_endpoints
-                .iter()
-                .map(|endpoint| {
-                    fetch_response::NodeEndpoint::default()
-                        .with_node_id(endpoint.node_id.into())
-                        .with_host(endpoint.host.clone())
-                        .with_port(endpoint.port)
-                        .with_rack(endpoint.rack.clone())
-                })
-                .collect();
-        }
         expected
     }
 
@@ -458,16 +373,6 @@ mod tests {
             .with_records(Some(records));
         if version >= 5 {
             expected.log_start_offset = partition.log_start_offset;
-        }
-        if version >= 12 {
-            if let Some((epoch, end_offset)) = partition.diverging_epoch {
-                expected.diverging_epoch =
-                    fetch_response::EpochEndOffset::default().with_epoch(epoch).with_end_offset(end_offset);
-            }
-            if let Some((id, epoch)) = partition.current_leader {
-                expected.current_leader =
-                    fetch_response::LeaderIdAndEpoch::default().with_leader_id(id.into()).with_leader_epoch(epoch);
-            }
         }
         expected
     }
