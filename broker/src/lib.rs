@@ -18,6 +18,7 @@
 //! | [`log`] | segments, indexes, producer state, recovery, retention; synchronous functions | tokio, protocol, topics |
 //! | [`record`] | record batches (magic 2) in place: header view, CRC-32C, iteration, builder | everything else |
 //! | [`region`] | a leaf: a piece of a file that can be sent | everything else |
+//! | [`replacement`] | a leaf: a file's next content, put in its place at once | everything else |
 //! | [`metrics`], [`clock`], [`background`] | leaves used by all | |
 
 pub mod api;
@@ -32,5 +33,6 @@ pub mod net;
 pub mod protocol;
 pub mod record;
 pub mod region;
+pub mod replacement;
 pub mod server;
 pub mod topic;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const ORDER: [&str; 10] =
     ["server", "config", "net", "api", "coordinator", "topic", "metadata", "log", "record", "region"];
 /// Everybody's, and knowing nobody but each other.
-const LEAVES: [&str; 3] = ["metrics", "clock", "background"];
+const LEAVES: [&str; 4] = ["metrics", "clock", "background", "replacement"];
 /// Who sees the wire protocol, which itself sees nothing of the crate.
 const PROTOCOL_READERS: [&str; 3] = ["server", "net", "api"];
 

@@ -13,8 +13,8 @@
 //! ahead of its log (which lost its tail in a power cut) is dropped, and the log is read from its start. Once segments
 //! that it stands for are gone, it is all there is of them, and one that cannot be used is kept aside for a person.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::image::Image;
 use super::records::wire::{Reader, WireError};
 use super::records::{Record, RecordError};
+use crate::replacement;
 
 const MAGIC: &[u8; 4] = b"KGRP";
 const FORMAT: i16 = 1;
@@ -140,13 +141,7 @@ pub fn read(directory: &Path, of: SnapshotOf) -> Result<Option<(Image, i64)>, Sn
 
 /// Puts a snapshot in place of the one before, durably. Not to be called for one partition from two threads at once.
 pub fn replace(directory: &Path, partition: i32, bytes: &[u8]) -> io::Result<()> {
-    let path = path(directory, partition);
-    let fresh = path.with_extension("fresh");
-    let mut file = File::create(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_data()?;
-    fs::rename(&fresh, &path)?;
-    File::open(directory)?.sync_all()
+    replacement::replace(&path(directory, partition), bytes)
 }
 
 /// Keeps a snapshot that cannot be used under another name; returns which.

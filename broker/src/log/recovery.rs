@@ -454,22 +454,18 @@ impl Walk<'_> {
 
 /// Copies a range of `file` to a file of its own, durably.
 fn copy(file: &File, range: std::ops::Range<u64>, path: &Path) -> Result<(), LogError> {
-    let temporary = path.with_extension("tmp");
-    let target = storage::open(&temporary)?;
-    let failed = |action| LogError::io(action, &temporary);
-    storage::truncate(&target, 0).map_err(failed("truncate"))?;
-    let (mut buffer, mut at) = (vec![0; 1 << 20], range.start);
-    while at < range.end {
-        let wanted = buffer.len().min((range.end - at) as usize);
-        let read = storage::read_at(file, &mut buffer[..wanted], at).map_err(failed("read"))?;
-        if read == 0 {
-            break;
+    storage::replace_by(path, Durability::Synced, |target| {
+        let (mut buffer, mut at) = (vec![0; 1 << 20], range.start);
+        while at < range.end {
+            let wanted = buffer.len().min((range.end - at) as usize);
+            let read = storage::read_at(file, &mut buffer[..wanted], at).map_err(LogError::io("read", path))?;
+            if read == 0 {
+                break;
+            }
+            storage::write_all_at(target, &mut [IoSlice::new(&buffer[..read])], at - range.start)
+                .map_err(LogError::io("write", path))?;
+            at += read as u64;
         }
-        storage::write_all_at(&target, &mut [IoSlice::new(&buffer[..read])], at - range.start)
-            .map_err(failed("write"))?;
-        at += read as u64;
-    }
-    target.sync_data().map_err(failed("fsync"))?;
-    storage::rename(&temporary, path)?;
-    path.parent().map_or(Ok(()), storage::sync_dir)
+        Ok(())
+    })
 }

@@ -8,6 +8,9 @@ use std::path::Path;
 use rustix::io::{Errno, ReadWriteFlags};
 
 use super::LogError;
+use crate::replacement::{self, Replacement};
+
+pub(super) use crate::replacement::Durability;
 
 /// Opens a file for reading and writing, creating it if needed.
 pub(super) fn open(path: &Path) -> Result<File, LogError> {
@@ -110,7 +113,7 @@ pub(super) fn sync_data(file: &File) -> io::Result<()> {
 
 /// Makes names created in, renamed in or removed from `dir` survive a power cut.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), LogError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(LogError::io("fsync", dir))
+    replacement::sync_directory(dir).map_err(LogError::io("fsync", dir))
 }
 
 /// Brings a file's bytes to stable storage, by name; one that is gone needs nothing.
@@ -121,15 +124,6 @@ pub(super) fn sync_file(path: &Path) -> Result<(), LogError> {
     }
 }
 
-/// Whether a small file must be on stable storage before the call returns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Durability {
-    /// It may be lost, or found empty, after a power cut.
-    Relaxed,
-    /// It, and its name, survive a power cut.
-    Synced,
-}
-
 /// Writes a file that nothing is at the name of yet. A power cut may take any part of it.
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), LogError> {
     write_all_at(&create(path)?, &mut [IoSlice::new(bytes)], 0).map_err(LogError::io("write", path))
@@ -137,17 +131,21 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), LogError> {
 
 /// Puts `bytes` in place of what `path` held: all of it or nothing, as seen by other processes and after a crash.
 pub(super) fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), LogError> {
-    let temporary = path.with_extension("tmp");
-    let file = File::create(&temporary).map_err(LogError::io("create", &temporary))?;
-    write_all_at(&file, &mut [IoSlice::new(bytes)], 0).map_err(LogError::io("write", &temporary))?;
-    if durability == Durability::Synced {
-        file.sync_data().map_err(LogError::io("fsync", &temporary))?;
-    }
-    rename(&temporary, path)?;
-    match (durability, path.parent()) {
-        (Durability::Synced, Some(dir)) => sync_dir(dir),
-        _ => Ok(()),
-    }
+    let write = |file: &File| write_all_at(file, &mut [IoSlice::new(bytes)], 0).map_err(LogError::io("write", path));
+    replace_by(path, durability, write)
+}
+
+/// As [`replace`], with the bytes that `write` puts into the file.
+pub(super) fn replace_by(
+    path: &Path,
+    durability: Durability,
+    write: impl FnOnce(&File) -> Result<(), LogError>,
+) -> Result<(), LogError> {
+    let replacement = Replacement::begin(path).map_err(LogError::io("replace", path))?;
+    write(replacement.file())?;
+    #[cfg(test)]
+    faults::name(path).map_err(LogError::io("replace", path))?;
+    replacement.put_in_place(durability).map_err(LogError::io("replace", path))
 }
 
 /// Renames a file.

@@ -23,12 +23,13 @@
 //!   more than reading the snapshot does.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::Image;
 use super::entry::{Entry, EntryError};
+use crate::replacement::replace;
 
 const LOG: &str = "metadata.log";
 const SNAPSHOT: &str = "metadata.snapshot";
@@ -93,7 +94,7 @@ impl Journal {
         let path = data_dir.join(LOG);
         let at = |source| JournalError::Io { path: path.clone(), source };
         if !path.try_exists().map_err(at)? {
-            replace(data_dir, LOG, &file_header()).map_err(at)?;
+            replace(&path, &file_header()).map_err(at)?;
         }
         let bytes = fs::read(&path).map_err(at)?;
         let end = replay(&path, &bytes, &mut image)?;
@@ -133,22 +134,12 @@ impl Journal {
         }
         let mut bytes = file_header();
         bytes.extend(frame(image.last_entry, &image.to_entries()));
-        replace(&self.data_dir, SNAPSHOT, &bytes)?;
+        replace(&self.data_dir.join(SNAPSHOT), &bytes)?;
         self.snapshot_bytes = bytes.len() as u64;
         self.log.set_len(FILE_HEADER_BYTES as u64)?;
         self.end = FILE_HEADER_BYTES as u64;
         self.log.sync_all()
     }
-}
-
-/// Writes a file so that a crash leaves the old or the new one, never a mixture.
-fn replace(data_dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let temporary = data_dir.join(format!("{name}.tmp"));
-    let mut file = File::create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&temporary, data_dir.join(name))?;
-    File::open(data_dir)?.sync_all()
 }
 
 fn file_header() -> Vec<u8> {

@@ -7,13 +7,13 @@
 //! | `topic-partition.uuid-stray` | a partition of another topic of this name, moved aside for a human |
 //! | `topic-partition.uuid-future` | Kafka's copy on its way to another disk; left alone |
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
 use crate::metadata::check_topic_name;
+use crate::replacement;
 
 /// A file name's limit on every file system we know.
 const MAX_NAME_BYTES: usize = 255;
@@ -48,7 +48,7 @@ fn parse(file_name: &str) -> Option<(&str, i32)> {
 /// Makes directories that were created in `data_dir`, or renamed, survive a power cut: once for a topic, whatever the
 /// number of its partitions. What is inside them is either put there again from the metadata or synced by its log.
 pub(super) fn sync_names(data_dir: &Path) {
-    if let Err(error) = File::open(data_dir).and_then(|directory| directory.sync_all()) {
+    if let Err(error) = replacement::sync_directory(data_dir) {
         tracing::warn!(data_dir = %data_dir.display(), %error, "new and deleted partitions may not survive a power cut");
     }
 }
