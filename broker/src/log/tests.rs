@@ -6,10 +6,15 @@ use tempfile::TempDir;
 use super::*;
 use crate::record::BatchBuilder;
 
+mod appends_are_flushed_when_due;
+mod batches_are_checked_before_they_are_written;
+mod batches_are_read_as_they_were_sent;
 mod crash;
 mod failures;
+mod followers_keep_to_their_leader;
 mod model;
-mod semantics;
+mod producers_are_remembered;
+mod segments_roll_and_old_ones_go;
 mod waiting;
 
 /// A day in 2023.

@@ -117,3 +117,57 @@ fn an_empty_segment_after_another_is_where_the_log_goes_on() {
     let log = open(&dir);
     assert_eq!((log.segment_count(), log.log_end_offset()), (2, 1));
 }
+
+#[test]
+fn a_full_disk_refuses_appends_keeps_what_is_there_and_recovers_with_space() {
+    for space_bytes in [0, 1, 61, 70] {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open(&dir);
+        append(&log, &batch(2, 10));
+        let size = log.size_bytes();
+        faults::set_space(Some(space_bytes));
+        let refused = log.append_as_leader(&batch(1, 10), Origin::Client, 0, NOW_MS);
+        faults::set_space(None);
+        assert!(matches!(refused, Err(AppendError::DiskFull)), "{space_bytes}: {refused:?}");
+        assert_eq!(log.log_end_offset(), 2);
+        assert_eq!(std::fs::metadata(&files(dir.path(), "log")[0]).unwrap().len(), size, "the short write is cut off");
+        assert_eq!(offsets(&log, 0, 1), [(0, 1)]);
+        assert_eq!(append(&log, &batch(1, 10)).base_offset, 2);
+        assert_eq!(offsets(&log, 0, 1), [(0, 1), (2, 2)]);
+    }
+}
+
+#[test]
+fn a_short_write_that_cannot_be_cut_off_ends_appending_but_not_reading() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(&dir);
+    append(&log, &batch(2, 10));
+    faults::set_space(Some(30));
+    faults::set_truncate_fails(true);
+    let full = log.append_as_leader(&batch(1, 10), Origin::Client, 0, NOW_MS);
+    faults::set_space(None);
+    faults::set_truncate_fails(false);
+    assert!(matches!(full, Err(AppendError::DiskFull)));
+    let refused = log.append_as_leader(&batch(1, 10), Origin::Client, 0, NOW_MS);
+    assert!(matches!(refused, Err(AppendError::Storage(LogError::Poisoned(_)))), "{refused:?}");
+    assert_eq!(offsets(&log, 0, 1), [(0, 1)]);
+    drop(log);
+    let log = open(&dir);
+    assert_eq!(log.recovery().truncated_bytes, 30);
+    assert_eq!(append(&log, &batch(1, 10)).base_offset, 2);
+}
+
+#[test]
+fn retention_makes_room_on_a_full_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_with(&dir, LogSettings { retention_ms: Some(1), ..small_segments() });
+    for _ in 0..20 {
+        append(&log, &batch(1, 200));
+    }
+    faults::set_space(Some(0));
+    let retired = log.apply_retention(NOW_MS + 10, 20);
+    faults::set_space(None);
+    assert!(!retired.unwrap().files.is_empty());
+    assert_eq!(log.segment_count(), 1, "the active segment stays, since there is no room for its successor");
+    assert!(log.log_start_offset() > 10 && log.log_end_offset() == 20);
+}
