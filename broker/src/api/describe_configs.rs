@@ -3,6 +3,9 @@
 //! Deviations from Kafka: there are no dynamic settings of brokers, so the cluster-wide default (a broker resource with
 //! an empty name) has none; loggers, client metrics and groups have no settings here (INVALID_REQUEST). A resource that is
 //! asked for twice is described once, with the settings asked for in either place.
+//!
+//! As in Kafka, a value's source is that of its first synonym, or the default without one, which it is also if the
+//! broker was given the value in a coarser unit (`log.retention.hours`); the response to CreateTopics is more exact.
 
 use std::collections::HashMap;
 
@@ -15,7 +18,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::errors::{ErrorWithMessage, KafkaError};
 use super::{Api, setting_codes};
-use crate::metadata::{Described, check_topic_name};
+use crate::metadata::{Described, Source, check_topic_name};
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -89,6 +92,7 @@ fn settings(api: &Api, resource: &DescribeConfigsResource) -> Result<Vec<Describ
 }
 
 fn described(setting: Described, synonyms: bool, documentation: bool) -> DescribeConfigsResourceResult {
+    let source = setting.synonyms.first().map_or(Source::Default, |synonym| synonym.source);
     let synonyms = if synonyms { setting.synonyms } else { Vec::new() };
     let synonym = |synonym: crate::metadata::Synonym| {
         DescribeConfigsSynonym::default()
@@ -100,7 +104,7 @@ fn described(setting: Described, synonyms: bool, documentation: bool) -> Describ
         .with_name(setting.name.into())
         .with_value(setting.value.map(Into::into))
         .with_read_only(setting.read_only)
-        .with_config_source(setting_codes::source(setting.source))
+        .with_config_source(setting_codes::source(source))
         .with_synonyms(synonyms.into_iter().map(synonym).collect())
         .with_config_type(setting_codes::kind(setting.kind))
         .with_documentation(documentation.then(|| setting.doc.into()))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::metadata::{Described, Kind, Source, Synonym, TOPIC_SETTINGS, TopicDefaults};
+use crate::metadata::{COARSE_SETTINGS, Described, Kind, Source, Synonym, TOPIC_SETTINGS, TopicDefaults};
 
 /// A setting of the broker.
 #[derive(Debug, Clone, Copy)]
@@ -143,31 +143,6 @@ broker_settings! {
     producer_id_expiration_ms: i64 = "producer.id.expiration.ms", Some("86400000"), COUNT, special;
 }
 
-/// Broker settings that say a topic setting's default in another unit: name, topic setting, milliseconds per unit.
-const COARSE: [(&str, &str, i64, Option<&str>, &str); 3] = [
-    (
-        "log.retention.minutes",
-        "retention.ms",
-        60_000,
-        None,
-        "Age at which a segment is deleted, unless log.retention.ms says it.",
-    ),
-    (
-        "log.retention.hours",
-        "retention.ms",
-        3_600_000,
-        Some("168"),
-        "Age at which a segment is deleted, unless log.retention.ms or log.retention.minutes says it.",
-    ),
-    (
-        "log.roll.hours",
-        "segment.ms",
-        3_600_000,
-        Some("168"),
-        "Age at which a segment is closed, unless log.roll.ms says it.",
-    ),
-];
-
 /// The topic defaults that `--help` shows.
 const COMMON_DEFAULTS: [&str; 6] = [
     "log.retention.ms",
@@ -190,13 +165,13 @@ pub fn broker_settings() -> Vec<BrokerSetting> {
             doc: row.doc,
         })
     });
-    let coarse = COARSE.iter().map(|(name, _, _, default, doc)| BrokerSetting {
-        name,
+    let coarse = COARSE_SETTINGS.iter().map(|row| BrokerSetting {
+        name: row.name,
         kind: COUNT,
-        default: *default,
+        default: row.default,
         refused: None,
-        common: *name == "log.retention.hours",
-        doc,
+        common: row.name == "log.retention.hours",
+        doc: row.doc,
     });
     let mut all: Vec<_> = OWN.iter().copied().chain(of_topics).chain(coarse).collect();
     all.sort_by_key(|setting| setting.name);
@@ -258,19 +233,7 @@ impl BrokerSettings {
 
     /// What the settings make of the topic settings' defaults.
     pub fn topic_defaults(&self) -> TopicDefaults {
-        let mut defaults = TopicDefaults::new(self.producer_id_expiration_ms);
-        // From the coarsest unit to the finest, so that the finest stays.
-        for (name, topic_setting, unit_ms, _, _) in COARSE.iter().rev() {
-            if let Some(count) = self.given.get(name).and_then(|value| value.parse::<i64>().ok()) {
-                defaults.set(topic_setting, name, count.saturating_mul(*unit_ms).to_string());
-            }
-        }
-        for row in TOPIC_SETTINGS {
-            if let Some((name, value)) = row.synonym.and_then(|name| self.given.get_key_value(name)) {
-                defaults.set(row.name, name, value.clone());
-            }
-        }
-        defaults
+        TopicDefaults::new(self.producer_id_expiration_ms, self.given.clone())
     }
 
     /// All settings as DescribeConfigs shows them. None can be changed while the broker runs.
@@ -393,21 +356,5 @@ mod tests {
         let described = settings.describe();
         let partitions = described.iter().find(|setting| setting.name == "num.partitions").unwrap();
         assert_eq!((partitions.value.as_deref(), partitions.source), (Some("6"), Source::Broker));
-    }
-
-    #[test]
-    fn the_finest_unit_of_retention_goes_before_the_coarser() {
-        let mut settings = BrokerSettings::default();
-        let mut expected = TopicDefaults::new(86_400_000);
-        assert_eq!(settings.topic_defaults(), expected);
-        settings.set("log.retention.hours", "2").unwrap();
-        expected.set("retention.ms", "log.retention.hours", "7200000".to_owned());
-        assert_eq!(settings.topic_defaults(), expected);
-        settings.set("log.retention.minutes", "2").unwrap();
-        expected.set("retention.ms", "log.retention.minutes", "120000".to_owned());
-        assert_eq!(settings.topic_defaults(), expected);
-        settings.set("log.retention.ms", "2").unwrap();
-        expected.set("retention.ms", "log.retention.ms", "2".to_owned());
-        assert_eq!(settings.topic_defaults(), expected);
     }
 }

@@ -21,6 +21,7 @@ mod entry;
 mod image;
 mod journal;
 mod settings;
+mod topic_defaults;
 mod topic_name;
 mod topic_settings;
 mod writer;
@@ -29,10 +30,11 @@ pub use command::{AdoptedTopic, Command, Committed, NewTopic, PRODUCER_ID_BLOCK,
 pub use image::{Image, TopicMetadata};
 pub use journal::JournalError;
 pub use settings::{Described, Kind, Source, Synonym};
+pub use topic_defaults::TopicDefaults;
 pub use topic_name::{
     INTERNAL_TOPICS, MAX_TOPIC_NAME_BYTES, check_topic_name, is_internal, uuid_from_kafka, uuid_to_kafka,
 };
-pub use topic_settings::{TOPIC_SETTINGS, TopicDefaults, TopicSetting};
+pub use topic_settings::{COARSE_SETTINGS, CoarseSetting, TOPIC_SETTINGS, TopicSetting};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -154,7 +156,7 @@ impl Metadata {
 
     /// A topic's settings as DescribeConfigs shows them: every setting, where its value comes from, and its synonyms.
     pub fn describe_topic(&self, topic: &TopicMetadata) -> Vec<Described> {
-        topic_settings::describe(&topic.settings, &self.topic_defaults)
+        topic_defaults::describe(&topic.settings, &self.topic_defaults)
     }
 
     /// The broker's settings as DescribeConfigs shows them.

@@ -103,7 +103,7 @@ pub struct Described {
     pub source: Source,
     /// Whether a running broker cannot change it.
     pub read_only: bool,
-    /// The places the value could come from, the one in force first.
+    /// The places the value can come from, as Kafka lists them: the one in force first, if it lists that one.
     pub synonyms: Vec<Synonym>,
     /// One sentence about it.
     pub doc: &'static str,

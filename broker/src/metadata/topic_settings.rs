@@ -2,12 +2,8 @@
 //! this broker honours. What it does not honour is refused when it is set to anything but what the broker does anyway,
 //! rather than accepted and ignored.
 
-use std::collections::BTreeMap;
-
-use super::settings::{Described, Kind, Source, Synonym};
-use super::{Refusal, TopicMetadata, is_internal};
-use crate::log::{CleanupPolicy, LogSettings};
-use crate::record::TimestampType;
+use super::settings::Kind;
+use super::{Refusal, is_internal};
 
 /// A row of [`TOPIC_SETTINGS`].
 #[derive(Debug, Clone, Copy)]
@@ -312,32 +308,48 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = &[
     ),
 ];
 
-/// Defaults that the broker's own settings change: topic setting → (broker setting that was given, value).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TopicDefaults {
-    producer_id_expiration_ms: Option<i64>,
-    given: BTreeMap<&'static str, (&'static str, String)>,
+/// A broker setting that says topics' default in a coarser unit than the topic setting has.
+#[derive(Debug, Clone, Copy)]
+pub struct CoarseSetting {
+    /// Kafka's name.
+    pub name: &'static str,
+    /// The topic setting.
+    pub topic_setting: &'static str,
+    /// Its unit in milliseconds.
+    pub unit_ms: i64,
+    /// The default; `None` stands for null.
+    pub default: Option<&'static str>,
+    /// One sentence about it.
+    pub doc: &'static str,
 }
 
-impl TopicDefaults {
-    /// No defaults of the broker's own but `producer.id.expiration.ms`, which topics do not have.
-    pub fn new(producer_id_expiration_ms: i64) -> Self {
-        TopicDefaults { producer_id_expiration_ms: Some(producer_id_expiration_ms), given: BTreeMap::new() }
-    }
-
-    /// Lets `value`, given to the broker as `broker_setting`, be the default of `topic_setting`.
-    pub fn set(&mut self, topic_setting: &'static str, broker_setting: &'static str, value: String) {
-        self.given.insert(topic_setting, (broker_setting, value));
-    }
-
-    /// How the log of `topic` is to be kept.
-    pub fn log_settings(&self, topic: &TopicMetadata) -> LogSettings {
-        log_settings(&topic.settings, self)
-    }
-}
+/// Every coarse setting; of those for one topic setting the finest first, which goes before the others.
+pub const COARSE_SETTINGS: &[CoarseSetting] = &[
+    CoarseSetting {
+        name: "log.retention.minutes",
+        topic_setting: "retention.ms",
+        unit_ms: 60_000,
+        default: None,
+        doc: "Age at which a segment is deleted, unless log.retention.ms says it.",
+    },
+    CoarseSetting {
+        name: "log.retention.hours",
+        topic_setting: "retention.ms",
+        unit_ms: 3_600_000,
+        default: Some("168"),
+        doc: "Age at which a segment is deleted, unless log.retention.ms or log.retention.minutes says it.",
+    },
+    CoarseSetting {
+        name: "log.roll.hours",
+        topic_setting: "segment.ms",
+        unit_ms: 3_600_000,
+        default: Some("168"),
+        doc: "Age at which a segment is closed, unless log.roll.ms says it.",
+    },
+];
 
 /// The row of setting `name`.
-fn row(name: &str) -> Option<&'static TopicSetting> {
+pub(super) fn row(name: &str) -> Option<&'static TopicSetting> {
     TOPIC_SETTINGS.iter().find(|row| row.name == name)
 }
 
@@ -367,80 +379,6 @@ pub(super) fn check(topic: &str, name: &str, value: &str) -> Result<String, Refu
     }
 }
 
-/// The value in force and where it comes from.
-fn effective<'a>(
-    row: &'static TopicSetting,
-    given: &'a BTreeMap<String, String>,
-    defaults: &'a TopicDefaults,
-) -> (&'a str, Source) {
-    if let Some(value) = given.get(row.name) {
-        (value, Source::Topic)
-    } else if let Some((_, value)) = defaults.given.get(row.name) {
-        (value, Source::Broker)
-    } else {
-        (row.default, Source::Default)
-    }
-}
-
-/// Every setting with its value in force, its source, and its synonyms from the most specific to the default.
-pub(super) fn describe(given: &BTreeMap<String, String>, defaults: &TopicDefaults) -> Vec<Described> {
-    let described = |row: &'static TopicSetting| {
-        let (value, source) = effective(row, given, defaults);
-        let mut synonyms = Vec::new();
-        if let Some(value) = given.get(row.name) {
-            synonyms.push(Synonym { name: row.name, value: value.clone(), source: Source::Topic });
-        }
-        if let Some((name, value)) = defaults.given.get(row.name) {
-            synonyms.push(Synonym { name, value: value.clone(), source: Source::Broker });
-        }
-        if let Some(name) = row.synonym {
-            synonyms.push(Synonym { name, value: row.default.to_owned(), source: Source::Default });
-        }
-        Described {
-            name: row.name,
-            value: Some(value.to_owned()),
-            kind: row.kind,
-            source,
-            read_only: false,
-            synonyms,
-            doc: row.doc,
-        }
-    };
-    TOPIC_SETTINGS.iter().map(described).collect()
-}
-
-/// What the log is told. Values were checked when they were given; one that does not parse, from a newer broker's
-/// journal, say, leaves the default.
-fn log_settings(given: &BTreeMap<String, String>, defaults: &TopicDefaults) -> LogSettings {
-    let text = |name: &str| row(name).map_or("", |row| effective(row, given, defaults).0);
-    let long = |name: &str| text(name).parse::<i64>().ok();
-    // Kafka says "never" by -1 here and by the largest number there.
-    let limit = |name: &str| long(name).filter(|number| (0..i64::MAX).contains(number));
-    let size = |name: &str, default: u32| long(name).and_then(|number| u32::try_from(number).ok()).unwrap_or(default);
-    let fallback = LogSettings::default();
-    let policies: Vec<&str> = text("cleanup.policy").split(',').map(str::trim).collect();
-    LogSettings {
-        segment_bytes: size("segment.bytes", fallback.segment_bytes),
-        segment_ms: long("segment.ms").unwrap_or(fallback.segment_ms),
-        segment_index_bytes: size("segment.index.bytes", fallback.segment_index_bytes),
-        index_interval_bytes: size("index.interval.bytes", fallback.index_interval_bytes),
-        max_message_bytes: size("max.message.bytes", fallback.max_message_bytes),
-        cleanup: CleanupPolicy { delete: policies.contains(&"delete"), compact: policies.contains(&"compact") },
-        retention_ms: limit("retention.ms"),
-        retention_bytes: limit("retention.bytes").map(i64::unsigned_abs),
-        file_delete_delay_ms: long("file.delete.delay.ms").map_or(fallback.file_delete_delay_ms, i64::unsigned_abs),
-        flush_messages: limit("flush.messages").map(i64::unsigned_abs),
-        flush_ms: limit("flush.ms"),
-        timestamp_type: match text("message.timestamp.type") {
-            "LogAppendTime" => TimestampType::LogAppendTime,
-            _ => TimestampType::CreateTime,
-        },
-        timestamp_before_max_ms: limit("message.timestamp.before.max.ms"),
-        timestamp_after_max_ms: limit("message.timestamp.after.max.ms"),
-        producer_id_expiration_ms: defaults.producer_id_expiration_ms.unwrap_or(fallback.producer_id_expiration_ms),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -451,34 +389,6 @@ mod tests {
             assert!(row.default.is_empty() || row.kind.parse(row.default).is_ok(), "{}", row.name);
         }
         assert!(TOPIC_SETTINGS.is_sorted_by_key(|row| row.name));
-    }
-
-    #[test]
-    fn the_defaults_are_the_logs_own() {
-        assert_eq!(log_settings(&BTreeMap::new(), &TopicDefaults::default()), LogSettings::default());
-    }
-
-    #[test]
-    fn a_topics_value_goes_before_the_brokers_and_that_before_the_default() {
-        let mut defaults = TopicDefaults::default();
-        defaults.set("retention.ms", "log.retention.minutes", "60000".to_owned());
-        assert_eq!(log_settings(&BTreeMap::new(), &defaults).retention_ms, Some(60_000));
-        let given = BTreeMap::from([("retention.ms".to_owned(), "-1".to_owned())]);
-        assert_eq!(log_settings(&given, &defaults).retention_ms, None);
-
-        let described = describe(&given, &defaults);
-        let retention = described.iter().find(|setting| setting.name == "retention.ms").unwrap();
-        assert_eq!((retention.value.as_deref(), retention.source), (Some("-1"), Source::Topic));
-        let places: Vec<_> =
-            retention.synonyms.iter().map(|place| (place.name, place.value.as_str(), place.source)).collect();
-        assert_eq!(
-            places,
-            [
-                ("retention.ms", "-1", Source::Topic),
-                ("log.retention.minutes", "60000", Source::Broker),
-                ("log.retention.ms", "604800000", Source::Default),
-            ]
-        );
     }
 
     #[test]
