@@ -44,6 +44,14 @@ fn a_cluster_that_does_not_answer_is_exit_code_7() {
 }
 
 #[test]
+fn something_that_is_no_broker_is_told_from_nothing() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (code, said) = refused(&["-b", &silent.local_addr().expect("bound").to_string()]);
+    assert_eq!(code, Some(7), "{said}");
+    assert!(said.contains("not as a Kafka broker does: it takes connections and says nothing"), "{said}");
+}
+
+#[test]
 fn a_process_to_watch_that_is_not_there_is_exit_code_2() {
     let (code, said) = refused(&["-b", "127.0.0.1:1", "--target-pid", "2147483647"]);
     assert_eq!(code, Some(2), "{said}");

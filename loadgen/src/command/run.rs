@@ -80,7 +80,7 @@ impl CommandError {
 fn of_driver(error: &DriverError) -> Exit {
     match error {
         DriverError::Property { .. } | DriverError::TlsNotBuilt { .. } => Exit::Usage,
-        DriverError::Unreachable { .. } => Exit::TargetUnreachable,
+        DriverError::Unreachable { .. } | DriverError::NotKafka { .. } => Exit::TargetUnreachable,
         DriverError::Create { .. } | DriverError::Refused { .. } => Exit::Failed,
     }
 }

@@ -210,6 +210,19 @@ pub enum DriverError {
         /// The last reason heard.
         reason: String,
     },
+    /// Something is there, and no broker for this client.
+    #[error(
+        "something answers at {address}, but in {:.0} s not as a Kafka broker does: {finding}",
+        after.as_secs_f64()
+    )]
+    NotKafka {
+        /// The addresses tried.
+        address: String,
+        /// For how long.
+        after: Duration,
+        /// What it does instead, and what to do.
+        finding: String,
+    },
     /// The cluster, or the client on its behalf, refused an operation.
     #[error("cannot {what}: {error}{}", error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default())]
     Refused {

@@ -209,7 +209,7 @@ pub trait Admin: Send {
     /// Describes the cluster, trying until `within` has passed: the probe for "is it there".
     ///
     /// # Errors
-    /// [`DriverError::Unreachable`] with the last reason.
+    /// [`DriverError::Unreachable`] with the last reason, or [`DriverError::NotKafka`].
     fn cluster(&self, within: Duration) -> Result<ClusterDescription, DriverError>;
 
     /// Describes a topic; `None` where the cluster has none of that name.

@@ -16,6 +16,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::bounded::Bounded;
 use super::native::{client_error, shown};
+use super::probe::stranger_at;
 use crate::driver::{Admin, ClientError, ClusterDescription, DriverError, NewTopic, TopicDescription};
 
 /// How long one administrative operation may take.
@@ -29,6 +30,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 pub(super) struct RdKafkaAdmin {
     address: String,
+    /// Whether brokers are spoken to without TLS or credentials.
+    is_plaintext: bool,
     admin: Bounded<AdminClient<LastReason>>,
     /// Asks for offsets: the administrative client of the crate has no such call.
     offsets: Bounded<BaseConsumer<LastReason>>,
@@ -72,6 +75,8 @@ fn cause(line: &str) -> String {
 impl RdKafkaAdmin {
     pub(super) fn new(address: &str, properties: &BTreeMap<String, String>) -> Result<Self, DriverError> {
         let last_reason = LastReason::default();
+        let protocol = properties.get("security.protocol");
+        let is_plaintext = protocol.is_none_or(|protocol| protocol.eq_ignore_ascii_case("plaintext"));
         let mut config = ClientConfig::new();
         config.extend(properties.clone());
         let refused = |error: KafkaError| match error {
@@ -83,7 +88,13 @@ impl RdKafkaAdmin {
         let admin = AdminClient::from_config_and_context(&config, last_reason.clone()).map_err(refused)?;
         config.set("group.id", "loadgen-offsets").set("enable.auto.commit", "false");
         let offsets = BaseConsumer::from_config_and_context(&config, last_reason.clone()).map_err(refused)?;
-        Ok(Self { address: address.into(), admin: Bounded::new(admin), offsets: Bounded::new(offsets), last_reason })
+        Ok(Self {
+            address: address.into(),
+            is_plaintext,
+            admin: Bounded::new(admin),
+            offsets: Bounded::new(offsets),
+            last_reason,
+        })
     }
 
     fn refused(&self, what: String, within: Duration, error: KafkaError) -> DriverError {
@@ -93,6 +104,16 @@ impl RdKafkaAdmin {
             }
             Some(code) => DriverError::Refused { what, error: by_code(code) },
             None => DriverError::Refused { what, error: ClientError { code: -1, reason: error.to_string().into() } },
+        }
+    }
+
+    /// Why there is no cluster: nobody is there, or somebody else.
+    fn absent(&self, after: Duration) -> DriverError {
+        match self.is_plaintext.then(|| stranger_at(&self.address)).flatten() {
+            Some(stranger) => {
+                DriverError::NotKafka { address: self.address.clone(), after, finding: stranger.to_string() }
+            }
+            None => self.unreachable(after),
         }
     }
 
@@ -114,7 +135,7 @@ impl Admin for RdKafkaAdmin {
     fn cluster(&self, within: Duration) -> Result<ClusterDescription, DriverError> {
         let client = self.offsets.client();
         let started = Instant::now();
-        let metadata = client.fetch_metadata(None, within).map_err(|_| self.unreachable(started.elapsed()))?;
+        let metadata = client.fetch_metadata(None, within).map_err(|_| self.absent(started.elapsed()))?;
         let brokers = metadata.brokers().iter().map(|broker| format!("{}:{}", broker.host(), broker.port())).collect();
         Ok(ClusterDescription { cluster_id: client.fetch_cluster_id(Duration::from_secs(5)), brokers })
     }

@@ -3,6 +3,7 @@
 mod admin;
 mod bounded;
 mod native;
+mod probe;
 mod statistics;
 
 use std::collections::BTreeMap;
