@@ -114,9 +114,9 @@ result.json:
     limit      the rate is above what --calibrate found, and the run fell behind
   UNSTABLE: no steady state, in 6 seconds or more: the figures depend on how
   long was measured.
-    backlog    what waits for its acknowledgement, or to be read, grew from third
-               to third of the window by more than 50 ms of load (and a fifth of
-               the median latency) each
+    backlog    what waits for its acknowledgement, or to be read, grew from
+               third to third of the window by more than 50 ms of load (and a
+               fifth of the median latency) each
     wandering  a third of the seconds had a throughput more than a quarter off
                the median
     jitter     the machine woke an idle thread so late, at p99, that it is most
@@ -140,8 +140,8 @@ result.json:
   broker-cpu             CPU time a million messages: 1500ms
   broker-rss             memory, at most: 100MiB
 
-Ctrl-C (SIGTERM, SIGHUP) once ends the measurement now; what was sent is drained,
-verified and reported. Twice leaves at once.
+Ctrl-C (SIGTERM, SIGHUP) once ends the measurement now; what was sent is
+drained, verified and reported. Twice leaves at once.
 
 Examples:
   loadgen run

@@ -24,7 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         run.write(&directory.join("result.json"))?;
         std::fs::write(directory.join("report.html"), render::html(&run))?;
         std::fs::write(directory.join("summary.md"), render::markdown(&run))?;
-        print!("{}\n{}", directory.display(), render::terminal(&run, Colour::for_stream(&std::io::stdout())));
+        print!(
+            "{}\n{}",
+            directory.display(),
+            render::terminal(&run, Colour::for_stream(&std::io::stdout()), render::COLUMNS)
+        );
         println!();
     }
     for (name, comparison) in sample::comparison::all() {
@@ -33,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         comparison.write(&directory.join("comparison.json"))?;
         std::fs::write(directory.join("report.html"), render::comparison::html(&comparison))?;
         std::fs::write(directory.join("comparison.md"), render::comparison::markdown(&comparison))?;
-        let summary = render::comparison::terminal(&comparison, Colour::for_stream(&std::io::stdout()));
+        let summary =
+            render::comparison::terminal(&comparison, Colour::for_stream(&std::io::stdout()), render::COLUMNS);
         println!("{}\n{summary}", directory.display());
     }
     Ok(())

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use reports::RunResult;
 use reports::comparison::{Comparison, SCHEMA};
 use reports::judgement::findings;
-use reports::render::{Colour, comparison, html, markdown, terminal};
+use reports::render::{COLUMNS, Colour, comparison, html, markdown, terminal};
 use reports::schema::*;
 
 /// Elements that HTML closes by itself.
@@ -42,7 +42,7 @@ fn assert_sound(run: &RunResult) {
     for outside in ["http:", "https:", "url(", "@import", "src=", "<script", "<link", "javascript:"] {
         assert!(!page.contains(outside), "the page holds {outside}");
     }
-    let summary = terminal(run, Colour::Never);
+    let summary = terminal(run, Colour::Never, COLUMNS);
     for (name, text) in [("page", &page), ("summary", &summary), ("markdown", &markdown(run))] {
         for word in ["NaN", "inf ", "-0 "] {
             assert!(!text.contains(word), "the {name} holds {word:?}");
@@ -51,6 +51,8 @@ fn assert_sound(run: &RunResult) {
     }
     assert!(summary.lines().all(|line| line.chars().count() <= 80), "{summary}");
     assert!(!summary.contains('\x1b'));
+    assert!(terminal(run, Colour::Never, 120).lines().all(|line| line.chars().count() <= 120));
+    assert_eq!(terminal(run, Colour::Never, 40), summary, "a narrower terminal wraps by itself");
 }
 
 #[test]
@@ -75,7 +77,7 @@ fn every_kind_of_comparison_renders_soundly() {
         for outside in ["http:", "https:", "url(", "@import", "src=", "<script", "<link", "\"javascript:"] {
             assert!(!page.contains(outside), "{name}: the page holds {outside}");
         }
-        let summary = comparison::terminal(&compared, Colour::Never);
+        let summary = comparison::terminal(&compared, Colour::Never, COLUMNS);
         let short = comparison::markdown(&compared);
         for text in [&page, &summary, &short] {
             assert!(!text.contains("NaN") && !text.contains("inf "), "{name}");
@@ -89,12 +91,12 @@ fn every_kind_of_comparison_renders_soundly() {
 
 #[test]
 fn a_comparison_fits_one_screen_and_opens_with_what_it_found() {
-    let summary = comparison::terminal(&sample::comparison::better(), Colour::Never);
+    let summary = comparison::terminal(&sample::comparison::better(), Colour::Never, COLUMNS);
     assert!(summary.starts_with("B IS BETTER"), "{summary}");
     assert!(summary.lines().count() <= 31, "{summary}");
-    let same = comparison::terminal(&sample::comparison::same(), Colour::Never);
+    let same = comparison::terminal(&sample::comparison::same(), Colour::Never, COLUMNS);
     assert!(same.contains("A/A"), "{same}");
-    let failed = comparison::terminal(&sample::comparison::with_anomalies(), Colour::Never);
+    let failed = comparison::terminal(&sample::comparison::with_anomalies(), Colour::Never, COLUMNS);
     assert!(failed.starts_with("ANOMALIES"), "{failed}");
 }
 
@@ -117,10 +119,10 @@ fn a_comparison_reads_back_as_it_was_written_and_another_schema_is_refused() {
 
 #[test]
 fn a_clean_run_fits_one_screen() {
-    let summary = terminal(&sample::clean(), Colour::Never);
+    let summary = terminal(&sample::clean(), Colour::Never, COLUMNS);
     assert!(summary.starts_with("CLEAN"));
     assert!(summary.lines().count() <= 24, "{summary}");
-    assert!(terminal(&sample::with_anomalies(), Colour::Never).lines().count() <= 38);
+    assert!(terminal(&sample::with_anomalies(), Colour::Never, COLUMNS).lines().count() <= 38);
 }
 
 #[test]
@@ -141,7 +143,7 @@ fn the_page_shows_every_plot_wide_and_narrow_with_title_and_description() {
 #[test]
 fn an_anomaly_is_shown_with_its_exact_offsets_everywhere() {
     let run = sample::with_anomalies();
-    for text in [html(&run), terminal(&run, Colour::Never), markdown(&run)] {
+    for text in [html(&run), terminal(&run, Colour::Never, COLUMNS), markdown(&run)] {
         assert!(text.contains("lost-write") && text.contains("offsets 211804–212103"), "{text}");
     }
 }
@@ -149,7 +151,7 @@ fn an_anomaly_is_shown_with_its_exact_offsets_everywhere() {
 #[test]
 fn figures_of_an_invalid_run_never_stand_without_that_word() {
     let run = sample::invalid();
-    let summary = terminal(&run, Colour::Never);
+    let summary = terminal(&run, Colour::Never, COLUMNS);
     let figures = summary.lines().skip_while(|line| !line.is_empty());
     for line in figures.filter(|line| !line.is_empty()) {
         assert!(line.starts_with("INVALID  "), "{line}");
@@ -166,13 +168,13 @@ fn text_from_outside_stays_text() {
     let run = sample::hostile();
     assert!(!html(&run).contains("<script") && html(&run).contains("&lt;script&gt;"));
     assert!(!markdown(&run).contains("<script"));
-    assert!(!terminal(&run, Colour::Never).contains('\x1b'));
+    assert!(!terminal(&run, Colour::Never, COLUMNS).contains('\x1b'));
 }
 
 #[test]
 fn colours_are_there_only_when_asked_for() {
     let run = sample::clean();
-    assert!(terminal(&run, Colour::Ansi).contains("\x1b[1;32mCLEAN\x1b[0m"));
+    assert!(terminal(&run, Colour::Ansi, COLUMNS).contains("\x1b[1;32mCLEAN\x1b[0m"));
     assert_eq!(Colour::for_stream(&std::fs::File::open("/dev/null").expect("always there")), Colour::Never);
 }
 
@@ -282,7 +284,7 @@ proptest! {
         run.generator = GeneratorHealth { max_schedule_lag_ns: counts[0], cpu_share: Some(rate), ..GeneratorHealth::default() };
         run.batching.messages_per_batch = Some(rate);
         assert_well_formed(&html(&run));
-        terminal(&run, Colour::Ansi);
+        terminal(&run, Colour::Ansi, COLUMNS);
         markdown(&run);
         prop_assert!(RunResult::from_json(&run.to_json()).is_ok() || !rate.is_finite());
     }

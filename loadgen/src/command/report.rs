@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use reports::comparison::Comparison;
 use reports::merge::{MergeError, Named, differences, merge};
-use reports::render::{self, Colour, html, markdown, side_by_side, terminal};
+use reports::render::{self, COLUMNS, Colour, html, markdown, side_by_side, terminal};
 use reports::{ReadError, RunResult};
 
-use super::run::exit_of;
+use super::run::{columns_of, exit_of};
 use crate::cli::{Format, ReportArgs};
 use crate::exit::Exit;
 use crate::plan::Assertion;
@@ -74,10 +74,14 @@ impl ReportError {
 /// [`ReportError`], each in one sentence.
 pub fn report(args: &ReportArgs) -> Result<Exit, ReportError> {
     let format = args.format.unwrap_or_else(|| format_of(args.output.as_deref()));
-    let colour = if args.output.is_some() { Colour::Never } else { Colour::for_stream(&std::io::stdout()) };
+    let stdout = std::io::stdout();
+    let (colour, columns) = match args.output {
+        Some(_) => (Colour::Never, COLUMNS),
+        None => (Colour::for_stream(&stdout), columns_of(&stdout)),
+    };
     let text = match args.files.as_slice() {
         [one] if let Ok(comparison) = Comparison::read(&file_in(one, "comparison.json")) => {
-            render_comparison(&comparison, format, colour)
+            render_comparison(&comparison, format, colour, columns)
         }
         files => {
             let runs = read_all(files)?;
@@ -86,7 +90,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit, ReportError> {
                 (_, true) => runs,
                 _ => merge_those_of_one_plan(runs)?,
             };
-            render(&runs, format, colour)?
+            render(&runs, format, colour, columns)?
         }
     };
     match &args.output {
@@ -197,20 +201,20 @@ fn format_of(output: Option<&Path>) -> Format {
     }
 }
 
-fn render_comparison(comparison: &Comparison, format: Format, colour: Colour) -> String {
+fn render_comparison(comparison: &Comparison, format: Format, colour: Colour, columns: usize) -> String {
     match format {
         Format::Html => render::comparison::html(comparison),
         Format::Markdown => render::comparison::markdown(comparison),
-        Format::Terminal => render::comparison::terminal(comparison, colour),
+        Format::Terminal => render::comparison::terminal(comparison, colour, columns),
         Format::Json => comparison.to_json(),
     }
 }
 
-fn render(runs: &[Named], format: Format, colour: Colour) -> Result<String, ReportError> {
+fn render(runs: &[Named], format: Format, colour: Colour, columns: usize) -> Result<String, ReportError> {
     Ok(match (format, runs) {
         (Format::Html, [one]) => html(&one.run),
         (Format::Markdown, [one]) => markdown(&one.run),
-        (Format::Terminal, [one]) => terminal(&one.run, colour),
+        (Format::Terminal, [one]) => terminal(&one.run, colour, columns),
         (Format::Json, [one]) => one.run.to_json(),
         (Format::Html, several) => side_by_side::html(several),
         (Format::Markdown, several) => side_by_side::markdown(several),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use reports::render::{Colour, html, load_in_words, messages_in_words, terminal};
+use reports::render::{COLUMNS, Colour, html, load_in_words, messages_in_words, terminal};
 use reports::schema::{self, RunResult};
 
 use super::{calibration, interruption, manifest};
@@ -236,6 +236,11 @@ fn say_complaints(complaints: &[String]) {
     complaints.iter().for_each(|complaint| eprintln!("note: {complaint}"));
 }
 
+/// Columns of the terminal that the stream is; the least there may be where it is none.
+pub(super) fn columns_of(stream: &impl std::os::fd::AsFd) -> usize {
+    rustix::termios::tcgetwinsize(stream).map_or(COLUMNS, |size| usize::from(size.ws_col))
+}
+
 /// The summary to standard output; with `--json` the result there, and the summary to standard error.
 fn say(args: &RunArgs, out: &Path, result: &RunResult) {
     use std::io::Write;
@@ -243,9 +248,9 @@ fn say(args: &RunArgs, out: &Path, result: &RunResult) {
     // A reader that has gone away ends nothing: the files are written.
     if args.json {
         let _ = std::io::stdout().write_all(result.to_json().as_bytes());
-        eprint!("{}", terminal(result, Colour::for_stream(&std::io::stderr())));
+        eprint!("{}", terminal(result, Colour::for_stream(&std::io::stderr()), columns_of(&std::io::stderr())));
     } else {
-        let summary = terminal(result, Colour::for_stream(&std::io::stdout()));
+        let summary = terminal(result, Colour::for_stream(&std::io::stdout()), columns_of(&std::io::stdout()));
         let _ = std::io::stdout().write_all(summary.as_bytes());
     }
     eprintln!("written: {files}");

@@ -397,7 +397,10 @@ impl<'a> Run<'a> {
                 progress.stage(stage);
             }
             let elapsed = Duration::from_nanos(now.saturating_sub(start_ns));
-            progress.tick(&self.snapshot(desk, elapsed, Duration::from_nanos(end_ns.saturating_sub(now))));
+            // After the end, what is left is the time that the last messages are given.
+            let drain_ns = if ended { self.plan.drain_timeout.as_nanos() as u64 } else { 0 };
+            let left_ns = end_ns.saturating_add(drain_ns).saturating_sub(now);
+            progress.tick(&self.snapshot(desk, elapsed, Duration::from_nanos(left_ns)));
         }
         Ok(threads)
     }

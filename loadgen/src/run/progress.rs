@@ -61,7 +61,7 @@ pub struct Snapshot {
     pub groups: u64,
     /// Since the stage's clock started.
     pub elapsed: Duration,
-    /// Until the stage ends, at the latest.
+    /// Until the stage ends, at the latest; while the last messages are flushed or read, until it is given up.
     pub remaining: Duration,
     /// Since the cluster last answered.
     pub unheard: Duration,
@@ -82,7 +82,7 @@ impl Snapshot {
         self.unheard > SILENT_AFTER && (totals.sent > totals.acked + totals.failed || self.lag() > 0)
     }
 
-    /// Fits 80 columns together with the stage.
+    /// Fits 80 columns together with the stage, as figures come; what a narrower terminal has no room for is cut.
     fn line(&self) -> String {
         if self.is_silent() {
             return format!(
@@ -134,25 +134,60 @@ impl Progress for Silent {
     fn tick(&mut self, _: &Snapshot) {}
 }
 
-/// One line that is drawn again and again.
+/// One line that is drawn again and again, cut to the terminal's width.
 struct Bar {
     bar: ProgressBar,
     stage: Option<Stage>,
+    /// The terminal's, when the line was drawn last.
+    columns: usize,
 }
+
+/// Columns of a terminal that has room for a bar beside the figures.
+const ROOM_FOR_BAR: usize = 100;
 
 impl Bar {
     fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
-        let style = ProgressStyle::with_template("{prefix:13} {wide_bar:.cyan/dim} {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        Self { bar, stage: None }
+        let columns = terminal_columns();
+        bar.set_style(style(columns));
+        Self { bar, stage: None, columns }
     }
+
+    /// Follows a change of the terminal's width. A terminal that became narrower has wrapped the line, which blanks fill up
+    /// to the old width, and of which the bar knows one row only: the others are removed here.
+    fn follow_width(&mut self) {
+        let columns = terminal_columns();
+        if columns == self.columns {
+            return;
+        }
+        let rows = self.columns.div_ceil(columns);
+        self.columns = columns;
+        self.bar.set_style(style(columns));
+        if rows > 1 {
+            self.bar.suspend(|| eprint!("\r\x1b[{}A\x1b[J", rows - 1));
+        }
+    }
+
+    fn say(&mut self, message: String) {
+        self.follow_width();
+        self.bar.set_message(message);
+    }
+}
+
+fn terminal_columns() -> usize {
+    rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col)).max(1)
+}
+
+fn style(columns: usize) -> ProgressStyle {
+    let template =
+        if columns < ROOM_FOR_BAR { "{prefix:13} {wide_msg}" } else { "{prefix:13} {bar:20.cyan/dim} {wide_msg}" };
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 impl Progress for Bar {
     fn connecting(&mut self, addresses: &str) {
         self.stage(Stage::Connecting);
-        self.bar.set_message(format!("to {addresses}"));
+        self.say(format!("to {addresses}"));
     }
 
     fn stage(&mut self, stage: Stage) {
@@ -169,7 +204,7 @@ impl Progress for Bar {
     fn tick(&mut self, snapshot: &Snapshot) {
         self.bar.set_length((snapshot.elapsed + snapshot.remaining).as_millis() as u64);
         self.bar.set_position(snapshot.elapsed.as_millis() as u64);
-        self.bar.set_message(snapshot.line());
+        self.say(snapshot.line());
     }
 }
 

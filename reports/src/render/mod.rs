@@ -9,7 +9,7 @@ mod terminal;
 
 pub use html::html;
 pub use markdown::markdown;
-pub use terminal::{Colour, terminal};
+pub use terminal::{COLUMNS, Colour, terminal};
 
 use crate::figures::{count, counted, duration_ms, duration_us};
 use crate::judgement::awaits_acks;

@@ -1,4 +1,6 @@
-//! The summary on a terminal: one screen, at most 80 columns, the verdict first.
+//! The summary on a terminal: one screen, the verdict first, wrapped at the width it is told and at no less than 80 columns.
+//!
+//! A value keeps its unit: `10.1 ms` is never parted at a line's end.
 //!
 //! Text from outside loses its control characters, so that no name can move the cursor.
 
@@ -17,8 +19,10 @@ use crate::judgement::{Finding, Tone, awaits_acks, findings, is_invalid, place};
 use crate::schema::{AnomalyExample, ProcessUse, RunResult};
 use crate::statistics::{self, Distribution, acked_while_open, consumed_while_open, send_gap, volume};
 
-/// Columns a line has at most.
-const COLUMNS: usize = 80;
+/// Columns that every line of figures fits, and the least that text is wrapped at.
+pub const COLUMNS: usize = 80;
+/// Longer lines are hard to read.
+const COLUMNS_AT_MOST: usize = 120;
 /// Where the text after a label begins.
 const LABEL_COLUMNS: usize = 13;
 /// Width of a latency.
@@ -56,9 +60,9 @@ impl Colour {
     }
 }
 
-/// The summary of a run, each line ended.
-pub fn terminal(run: &RunResult, colour: Colour) -> String {
-    let mut screen = Screen { lines: Vec::new(), colour, invalid: is_invalid(run) };
+/// The summary of a run, each line ended, for a terminal of so many columns.
+pub fn terminal(run: &RunResult, colour: Colour, columns: usize) -> String {
+    let mut screen = Screen::new(colour, columns, is_invalid(run));
     screen.findings(&findings(run));
     anomalies(&mut screen, run);
     screen.blank();
@@ -77,10 +81,15 @@ pub fn terminal(run: &RunResult, colour: Colour) -> String {
 struct Screen {
     lines: Vec<String>,
     colour: Colour,
+    columns: usize,
     invalid: bool,
 }
 
 impl Screen {
+    fn new(colour: Colour, columns: usize, invalid: bool) -> Self {
+        Self { lines: Vec::new(), colour, columns: columns.clamp(COLUMNS, COLUMNS_AT_MOST), invalid }
+    }
+
     /// A line with figures; an invalid run's carries the word.
     fn line(&mut self, text: &str) {
         let mark = if self.invalid { self.colour.paint("31", "INVALID") + "  " } else { String::new() };
@@ -92,7 +101,7 @@ impl Screen {
     }
 
     fn room(&self) -> usize {
-        if self.invalid { COLUMNS - "INVALID  ".len() } else { COLUMNS }
+        if self.invalid { self.columns - "INVALID  ".len() } else { self.columns }
     }
 
     /// The verdict, each finding under its word.
@@ -115,7 +124,7 @@ impl Screen {
                 Tone::Bad => "1;31",
             };
             let indent = finding.word.chars().count() + 2;
-            let parts = wrapped(&finding.sentence, COLUMNS - indent);
+            let parts = wrapped(&finding.sentence, self.columns - indent);
             for (i, part) in parts.into_iter().enumerate() {
                 let before = if i == 0 { self.colour.paint(code, finding.word) + "  " } else { " ".repeat(indent) };
                 self.lines.push(format!("{before}{part}"));
@@ -142,12 +151,12 @@ fn anomalies(screen: &mut Screen, run: &RunResult) {
     let anomalies = &run.verdict.anomalies;
     for anomaly in anomalies.iter().take(ANOMALIES_SHOWN) {
         let text = format!("{}: {}", anomaly_in_words(anomaly), anomaly.meaning);
-        for (i, part) in wrapped(&text, COLUMNS - 4).into_iter().enumerate() {
+        for (i, part) in wrapped(&text, screen.columns - 4).into_iter().enumerate() {
             screen.lines.push(format!("{}{part}", if i == 0 { "  " } else { "    " }));
         }
         for example in anomaly.examples.iter().take(EXAMPLES_SHOWN) {
             let text = example_in_words(example);
-            screen.lines.extend(wrapped(&text, COLUMNS - 4).into_iter().map(|part| format!("    {part}")));
+            screen.lines.extend(wrapped(&text, screen.columns - 4).into_iter().map(|part| format!("    {part}")));
         }
     }
     if anomalies.len() > ANOMALIES_SHOWN || anomalies.iter().any(|anomaly| anomaly.examples.len() > EXAMPLES_SHOWN) {
@@ -294,10 +303,27 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Lines of at most `columns` characters, broken at spaces; a longer word is cut.
+/// Units that stay with the number before them.
+const UNITS: [&str; 14] = ["ns", "µs", "ms", "s", "min", "h", "%", "B", "KiB", "MiB", "GiB", "KiB/s", "MiB/s", "GiB/s"];
+
+/// Whether a word is the unit of the value before it.
+fn is_unit_of(word: &str, value: &str) -> bool {
+    let unit = word.trim_end_matches([',', ';', ':', '.', ')']);
+    value.ends_with(|c: char| c.is_ascii_digit()) && UNITS.contains(&unit)
+}
+
+/// Lines of at most `columns` characters, broken at spaces, but for that before a unit; a longer word is cut.
 pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let text = printable(text);
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        match words.last_mut() {
+            Some(value) if is_unit_of(word, value) => *value += &format!(" {word}"),
+            _ => words.push(word.to_owned()),
+        }
+    }
     let mut lines = vec![String::new()];
-    for word in printable(text).split(' ').filter(|word| !word.is_empty()) {
+    for word in words {
         let mut word: Vec<char> = word.chars().collect();
         while !word.is_empty() {
             let line = lines.last_mut().filter(|line| !line.is_empty());
@@ -330,6 +356,7 @@ mod tests {
         assert_eq!(wrapped("a bb ccc", 4), ["a bb", "ccc"]);
         assert_eq!(wrapped("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(wrapped("", 3), [""]);
+        assert_eq!(wrapped("p99 of 10.1 ms, and 3 of 4", 12), ["p99 of", "10.1 ms, and", "3 of 4"]);
     }
 
     #[test]

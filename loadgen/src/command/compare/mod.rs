@@ -24,6 +24,7 @@ use self::arm::Arm;
 use self::progress::Progress;
 use self::schedule::{Pair, schedule};
 use super::interruption;
+use super::run::columns_of;
 use crate::cli::CompareArgs;
 use crate::exit::Exit;
 use crate::measure::validity::UNSTABLE;
@@ -429,9 +430,13 @@ fn say(json: bool, out: &Path, comparison: &Comparison) {
     // A reader that has gone away ends nothing: the files are written.
     if json {
         let _ = std::io::stdout().write_all(comparison.to_json().as_bytes());
-        eprint!("{}", render::terminal(comparison, Colour::for_stream(&std::io::stderr())));
+        eprint!(
+            "{}",
+            render::terminal(comparison, Colour::for_stream(&std::io::stderr()), columns_of(&std::io::stderr()))
+        );
     } else {
-        let summary = render::terminal(comparison, Colour::for_stream(&std::io::stdout()));
+        let summary =
+            render::terminal(comparison, Colour::for_stream(&std::io::stdout()), columns_of(&std::io::stdout()));
         let _ = std::io::stdout().write_all(summary.as_bytes());
     }
     eprintln!("written: {}, report.html and comparison.md", out.join("comparison.json").display());

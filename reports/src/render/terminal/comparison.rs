@@ -13,9 +13,9 @@ const INTERVAL: usize = 17;
 /// Differing settings that are shown.
 const SETTINGS_SHOWN: usize = 6;
 
-/// The summary of a comparison, each line ended.
-pub fn terminal(comparison: &Comparison, colour: Colour) -> String {
-    let mut screen = Screen { lines: Vec::new(), colour, invalid: false };
+/// The summary of a comparison, each line ended, for a terminal of so many columns.
+pub fn terminal(comparison: &Comparison, colour: Colour, columns: usize) -> String {
+    let mut screen = Screen::new(colour, columns, false);
     screen.findings(&comparison.findings());
     screen.blank();
     for (name, arm) in [("A", &comparison.a), ("B", &comparison.b)] {
