@@ -44,6 +44,13 @@ fn a_cluster_that_does_not_answer_is_exit_code_7() {
 }
 
 #[test]
+fn a_message_larger_than_the_defaults_take_gets_the_room_it_needs() {
+    let (code, said) = refused(&["--size", "2MiB", "--rate", "10"]);
+    assert!(matches!(code, Some(0 | 3 | 9)), "{code:?}: {said}");
+    assert!(!said.contains("too large"), "{said}");
+}
+
+#[test]
 fn something_that_is_no_broker_is_told_from_nothing() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let (code, said) = refused(&["-b", &silent.local_addr().expect("bound").to_string()]);
@@ -110,7 +117,7 @@ fn tls_without_the_feature_says_how_to_build_it() {
 
 #[test]
 fn a_message_larger_than_the_client_sends_names_the_setting() {
-    let (code, said) = refused(&["--size", "2MiB", "--rate", "10"]);
+    let (code, said) = refused(&["--size", "2MiB", "--rate", "10", "-X", "message.max.bytes=1000000"]);
     assert_eq!(code, Some(8), "{said}");
     assert!(said.contains("--size") && said.contains("message.max.bytes"), "{said}");
 }

@@ -169,7 +169,7 @@ fn class_path(directory: &Path) -> Result<String, String> {
 fn measure(arm: Arm, options: &Options, address: &str, topic: &str) -> Vec<(&'static str, Cost)> {
     let driver = RdKafka::new(address, topic, &Properties::default());
     let admin = driver.admin().expect("an administrative client");
-    let new = NewTopic { name: topic.into(), partitions: PARTITIONS, replication_factor: 1 };
+    let new = NewTopic { name: topic.into(), partitions: PARTITIONS, replication_factor: 1, max_message_bytes: None };
     admin.create_topic(&new).expect("a topic");
     let warmup = if arm == Arm::Java { options.jvm_warmup } else { options.warmup };
     let seconds = warmup + options.window + AFTER_SECONDS;

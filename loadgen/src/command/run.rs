@@ -64,9 +64,9 @@ impl CommandError {
             CommandError::Plan(_) | CommandError::Settings(_) | CommandError::NoProcess(_) => Exit::Usage,
             CommandError::Driver(error) | CommandError::Run(RunError::Driver(error)) => of_driver(error),
             CommandError::Run(RunError::Topic(TopicError::Driver(error))) => of_driver(error),
-            CommandError::Run(RunError::Topic(TopicError::Partitions { .. } | TopicError::Replicas { .. })) => {
-                Exit::Usage
-            }
+            CommandError::Run(RunError::Topic(
+                TopicError::Partitions { .. } | TopicError::Replicas { .. } | TopicError::TooSmall { .. },
+            )) => Exit::Usage,
             CommandError::Run(
                 RunError::Workload(_) | RunError::Partition(_) | RunError::CutOff(CutOff::NoPartition(_)),
             ) => Exit::Usage,

@@ -202,6 +202,8 @@ pub struct NewTopic {
     pub partitions: i32,
     /// Replicas of each partition.
     pub replication_factor: i32,
+    /// The largest batch that it takes; none leaves that to the cluster.
+    pub max_message_bytes: Option<usize>,
 }
 
 /// The administrative client.
@@ -217,6 +219,9 @@ pub trait Admin: Send {
     /// # Errors
     /// Unreachable, or not authorised.
     fn topic(&self, name: &str) -> Result<Option<TopicDescription>, DriverError>;
+
+    /// The largest batch that a topic takes (`max.message.bytes`); `None` where the cluster does not say.
+    fn max_message_bytes(&self, topic: &str) -> Option<usize>;
 
     /// Creates a topic and waits until its partitions have leaders.
     ///

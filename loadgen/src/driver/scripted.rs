@@ -334,6 +334,10 @@ impl Admin for Scripted {
         Ok(self.existing.map(|partitions| TopicDescription { partitions, replication_factor: 1 }))
     }
 
+    fn max_message_bytes(&self, _: &str) -> Option<usize> {
+        Some(1_048_588)
+    }
+
     fn create_topic(&self, topic: &NewTopic) -> Result<(), DriverError> {
         if self.fails_to_create {
             let error = ClientError { code: 5, reason: "leader not available".into() };

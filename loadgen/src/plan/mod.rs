@@ -96,6 +96,8 @@ pub struct TopicPlan {
     pub replication_factor: Option<i16>,
     /// Whether to leave it.
     pub keep: bool,
+    /// The largest batch that it has to take, where that is more than Kafka's topics do by default.
+    pub max_message_bytes: Option<usize>,
 }
 
 impl TopicPlan {
@@ -133,6 +135,7 @@ impl Plan {
             partitions: args.partitions,
             replication_factor: args.replication_factor,
             keep: args.keep_topic,
+            max_message_bytes: properties::room_for(&payload),
         };
         let schedule = RateSchedule {
             rate: args.rate,

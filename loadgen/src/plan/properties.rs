@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Plan, PlanError};
 use crate::driver::rdkafka::Properties;
 use crate::verify::Acks;
+use crate::workload::PayloadSource;
 
 /// Properties that are set by an option, which also tells the verification what to expect.
 const BY_OPTION: [(&str, &str); 9] = [
@@ -30,6 +31,22 @@ const RESERVED: [(&str, &str); 7] = [
     ("transactional.id", "transactions are not measured"),
 ];
 
+/// librdkafka's default `message.max.bytes`, a little below that of Kafka's topics.
+const DEFAULT_MESSAGE_MAX_BYTES: usize = 1_000_000;
+/// What surrounds a value in its batch, at most: the key, the stamp's header, the batch's own.
+const AROUND_A_VALUE_BYTES: usize = 16 << 10;
+/// librdkafka's default `receive.message.max.bytes`: the largest response.
+const RESPONSE_MAX_BYTES: usize = 100_000_000;
+/// librdkafka's default `fetch.max.bytes`, past which a response goes by one batch at most.
+const FETCH_MAX_BYTES: usize = 52_428_800;
+
+/// The room that messages of this size need, where the defaults of clients and topics leave too little.
+pub(super) fn room_for(payload: &PayloadSource) -> Option<usize> {
+    let PayloadSource::Random(sizes) = payload else { return None };
+    let needed = sizes.max() + AROUND_A_VALUE_BYTES;
+    (needed > DEFAULT_MESSAGE_MAX_BYTES).then_some(needed)
+}
+
 /// The user's properties, none of which the plan sets itself.
 pub(super) fn checked(properties: &[(String, String)]) -> Result<BTreeMap<String, String>, PlanError> {
     for (property, _) in properties {
@@ -54,7 +71,7 @@ impl Plan {
         let linger_ms = self.linger.as_micros() as f64 / 1e3;
         let set =
             |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        Properties {
+        let mut properties = Properties {
             producer: set(&[
                 ("acks", acks),
                 ("enable.idempotence", if self.idempotent { "true" } else { "false" }),
@@ -72,6 +89,12 @@ impl Plan {
                 ("fetch.queue.backoff.ms", "10"),
             ]),
             user: self.properties.clone(),
+        };
+        if let Some(needed) = self.topic.max_message_bytes {
+            properties.producer.insert("message.max.bytes".into(), needed.to_string());
+            let response = (FETCH_MAX_BYTES + needed).max(RESPONSE_MAX_BYTES);
+            properties.consumer.insert("receive.message.max.bytes".into(), response.to_string());
         }
+        properties
     }
 }

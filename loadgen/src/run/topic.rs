@@ -38,6 +38,19 @@ pub enum TopicError {
         /// What was asked for.
         expected: i32,
     },
+    /// The topic is there, and takes no batches as large as the messages.
+    #[error(
+        "topic '{topic}' takes batches of up to {got} bytes, and these messages need {expected}: choose a smaller --size, or \
+         raise its max.message.bytes"
+    )]
+    TooSmall {
+        /// The topic.
+        topic: String,
+        /// Its `max.message.bytes`.
+        got: usize,
+        /// What the largest message needs.
+        expected: usize,
+    },
     /// The topic is there, and not as asked for.
     #[error(
         "topic '{topic}' is there and has {got} replicas of a partition, not {expected}: leave --replication-factor out, or name another topic"
@@ -69,7 +82,8 @@ pub(super) fn prepare(plan: &TopicPlan, admin: &dyn Admin) -> Result<Topic, Topi
     let Some(existing) = existing else {
         let partitions = plan.partitions_to_create();
         let replication_factor = plan.replication_factor.map_or(-1, i32::from);
-        let new = NewTopic { name: plan.name.clone(), partitions, replication_factor };
+        let (name, max_message_bytes) = (plan.name.clone(), plan.max_message_bytes);
+        let new = NewTopic { name, partitions, replication_factor, max_message_bytes };
         admin.create_topic(&new).inspect_err(|_| remove_remains(plan, admin))?;
         return Ok(Topic { partitions, created: true, start_offsets: vec![0; partitions as usize] });
     };
@@ -79,6 +93,11 @@ pub(super) fn prepare(plan: &TopicPlan, admin: &dyn Admin) -> Result<Topic, Topi
     let replicas = existing.replication_factor;
     if let Some(expected) = plan.replication_factor.filter(|expected| i32::from(*expected) != replicas) {
         return Err(TopicError::Replicas { topic: plan.name.clone(), got: replicas, expected });
+    }
+    if let Some(expected) = plan.max_message_bytes
+        && let Some(got) = admin.max_message_bytes(&plan.name).filter(|got| *got < expected)
+    {
+        return Err(TopicError::TooSmall { topic: plan.name.clone(), got, expected });
     }
     let start_offsets = admin.end_offsets(&plan.name, existing.partitions, ANSWERED_WITHIN)?;
     Ok(Topic { partitions: existing.partitions, created: false, start_offsets })
@@ -91,7 +110,14 @@ mod tests {
     use crate::driver::scripted::Scripted;
 
     fn plan(own_name: bool) -> TopicPlan {
-        TopicPlan { name: "t".into(), own_name, partitions: None, replication_factor: None, keep: false }
+        TopicPlan {
+            name: "t".into(),
+            own_name,
+            partitions: None,
+            replication_factor: None,
+            keep: false,
+            max_message_bytes: None,
+        }
     }
 
     #[test]
@@ -102,6 +128,14 @@ mod tests {
             assert!(prepare(&plan(own_name), admin.as_ref()).is_err());
             assert_eq!(driver.deleted_topics(), deleted);
         }
+    }
+
+    #[test]
+    fn a_topic_that_takes_no_such_messages_is_refused_before_one_is_sent() {
+        let driver = Scripted::new(1, &[]).with_existing_topic(3);
+        let admin = driver.admin().expect("always");
+        let text = prepare(&TopicPlan { max_message_bytes: Some(2 << 20), ..plan(false) }, admin.as_ref());
+        assert!(text.expect_err("refused").to_string().contains("up to 1048588 bytes"));
     }
 
     #[test]

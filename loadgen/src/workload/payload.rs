@@ -40,8 +40,8 @@ pub enum SizeSpec {
     },
 }
 
-/// Sizes past this are refused.
-const LARGEST_BYTES: u64 = 256 << 20;
+/// Sizes past this are refused: a broker's `socket.request.max.bytes` is 100 MiB.
+const LARGEST_BYTES: u64 = 100_000_000;
 /// Where a log-normal size has no other limit; just below Kafka's default `message.max.bytes`.
 const LOG_NORMAL_MAX_BYTES: usize = 1_000_000;
 
@@ -63,7 +63,7 @@ impl FromStr for SizeSpec {
         let error = |reason: &str| SizeSpecError { reason: format!(" ({reason})"), ..unknown() };
         let size = |part: &str| match Quantity::bytes(part) {
             Ok(size) if size <= LARGEST_BYTES => Ok(size as usize),
-            Ok(_) => Err(error("above 256 MiB")),
+            Ok(_) => Err(error("above 100 MB, and Kafka's brokers take no request above 100 MiB")),
             Err(_) if part == text => Err(unknown()),
             Err(invalid) => Err(error(&invalid.to_string())),
         };

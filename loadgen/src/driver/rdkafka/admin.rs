@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as NewKafkaTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as NewKafkaTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::bindings::rd_kafka_resp_err_t;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -25,6 +25,8 @@ const OPERATION: Duration = Duration::from_secs(30);
 const LEADERS: Duration = Duration::from_secs(30);
 /// Events looked at for the reason why nobody answered.
 const QUEUED_EVENTS: usize = 100;
+/// The topic's setting for the largest batch.
+const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 /// Between two looks at something that is about to happen.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -158,9 +160,20 @@ impl Admin for RdKafkaAdmin {
         Ok(Some(TopicDescription { partitions: topic.partitions().len() as i32, replication_factor: replicas as i32 }))
     }
 
+    fn max_message_bytes(&self, topic: &str) -> Option<usize> {
+        let options = answered_within(OPERATION);
+        let described = wait_for(self.admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options)).ok()?;
+        described.into_iter().next()?.ok()?.get(MAX_MESSAGE_BYTES)?.value.as_ref()?.parse().ok()
+    }
+
     fn create_topic(&self, topic: &NewTopic) -> Result<(), DriverError> {
         let what = || format!("create topic '{}'", topic.name);
+        let max_message_bytes = topic.max_message_bytes.map(|bytes| bytes.to_string());
         let new = NewKafkaTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(topic.replication_factor));
+        let new = match &max_message_bytes {
+            Some(bytes) => new.set(MAX_MESSAGE_BYTES, bytes),
+            None => new,
+        };
         let options = answered_within(OPERATION).operation_timeout(Some(OPERATION));
         let results =
             wait_for(self.admin.create_topics([&new], &options)).map_err(|e| self.refused(what(), OPERATION, e))?;
