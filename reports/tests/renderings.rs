@@ -70,6 +70,18 @@ fn every_kind_of_run_renders_soundly() {
 }
 
 #[test]
+fn a_run_without_acknowledgements_shows_no_latency_to_one() {
+    let mut run = sample::clean();
+    run.plan.acks = "0".into();
+    assert_sound(&run);
+    let summary = terminal(&run, Colour::Never, COLUMNS);
+    assert!(summary.starts_with("CLEAN  All 3,000,000 messages were sent and read"), "{summary}");
+    let row = summary.lines().find(|line| line.starts_with("intended → ack")).expect("a row");
+    assert_eq!(row.matches('–').count(), 5, "{row}");
+    assert!(!summary.contains("omitted"), "{summary}");
+}
+
+#[test]
 fn every_kind_of_comparison_renders_soundly() {
     for (name, compared) in sample::comparison::all() {
         let page = comparison::html(&compared);

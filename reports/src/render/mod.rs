@@ -135,7 +135,7 @@ fn cpu_a_million(run: &RunResult, used: &ProcessUse) -> Option<String> {
 /// What stands below the latencies where there are none to an acknowledgement.
 fn without_acks(run: &RunResult) -> Option<&'static str> {
     (!awaits_acks(&run.plan))
-        .then_some("with acks 0 nothing is acknowledged, and no latency to an acknowledgement is told")
+        .then_some("with acks 0 nothing is acknowledged, and so nothing is timed to an acknowledgement")
 }
 
 /// The longest that one of the generator's threads waited for a CPU, as a share of the window.

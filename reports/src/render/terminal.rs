@@ -205,9 +205,9 @@ fn latencies(screen: &mut Screen, run: &RunResult) {
         }
     }
     if let Some(sentence) = without_acks(run) {
-        screen.line(&format!("  {sentence}"));
+        screen.row("", sentence);
     }
-    if let Some(gap) = send_gap(&run.latencies) {
+    if let Some(gap) = send_gap(&run.latencies).filter(|_| awaits_acks(&run.plan)) {
         let (p99, max) = (duration_ns(gap.p99_ns), duration_ns(gap.max_ns));
         screen.row("omitted", &format!("{p99} of p99 and {max} of the maximum, if measured from the actual send"));
     }

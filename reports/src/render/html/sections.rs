@@ -103,7 +103,7 @@ impl Page {
             self.put(format_args!("<td class=\"spare\">{}</td></tr>\n", count(row.count)));
         }
         self.put(format_args!("</tbody>\n</table>\n</div>\n"));
-        if let Some(gap) = send_gap(&run.latencies) {
+        if let Some(gap) = send_gap(&run.latencies).filter(|_| awaits_acks(&run.plan)) {
             self.put(format_args!(
                 "<p class=\"quiet\">Measured from the actual send, and not from when each message was due, {} of p99 and {} \
                  of the maximum would be hidden: the generator’s own lateness, and the wait for room in the client’s \
