@@ -55,7 +55,10 @@ fn something_that_is_no_broker_is_told_from_nothing() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let (code, said) = refused(&["-b", &silent.local_addr().expect("bound").to_string()]);
     assert_eq!(code, Some(7), "{said}");
-    assert!(said.contains("not as a Kafka broker does: it takes connections and says nothing"), "{said}");
+    assert!(
+        said.contains("not as a Kafka broker does to this client: it takes connections and says nothing"),
+        "{said}"
+    );
 }
 
 #[test]

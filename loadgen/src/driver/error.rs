@@ -212,7 +212,7 @@ pub enum DriverError {
     },
     /// Something is there, and no broker for this client.
     #[error(
-        "something answers at {address}, but in {:.0} s not as a Kafka broker does: {finding}",
+        "something answers at {address}, but in {:.0} s not as a Kafka broker does to this client: {finding}",
         after.as_secs_f64()
     )]
     NotKafka {

@@ -16,7 +16,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::bounded::Bounded;
 use super::native::{client_error, shown};
-use super::probe::stranger_at;
+use super::probe::{Stranger, stranger_at};
 use crate::driver::{Admin, ClientError, ClusterDescription, DriverError, NewTopic, TopicDescription};
 
 /// How long one administrative operation may take.
@@ -32,8 +32,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 pub(super) struct RdKafkaAdmin {
     address: String,
-    /// Whether brokers are spoken to without TLS or credentials.
-    is_plaintext: bool,
+    /// How brokers are spoken to, unless without TLS and credentials.
+    secured_by: Option<String>,
     admin: Bounded<AdminClient<LastReason>>,
     /// Asks for offsets: the administrative client of the crate has no such call.
     offsets: Bounded<BaseConsumer<LastReason>>,
@@ -78,7 +78,7 @@ impl RdKafkaAdmin {
     pub(super) fn new(address: &str, properties: &BTreeMap<String, String>) -> Result<Self, DriverError> {
         let last_reason = LastReason::default();
         let protocol = properties.get("security.protocol");
-        let is_plaintext = protocol.is_none_or(|protocol| protocol.eq_ignore_ascii_case("plaintext"));
+        let secured_by = protocol.filter(|protocol| !protocol.eq_ignore_ascii_case("plaintext")).cloned();
         let mut config = ClientConfig::new();
         config.extend(properties.clone());
         let refused = |error: KafkaError| match error {
@@ -92,7 +92,7 @@ impl RdKafkaAdmin {
         let offsets = BaseConsumer::from_config_and_context(&config, last_reason.clone()).map_err(refused)?;
         Ok(Self {
             address: address.into(),
-            is_plaintext,
+            secured_by,
             admin: Bounded::new(admin),
             offsets: Bounded::new(offsets),
             last_reason,
@@ -111,12 +111,15 @@ impl RdKafkaAdmin {
 
     /// Why there is no cluster: nobody is there, or somebody else.
     fn absent(&self, after: Duration) -> DriverError {
-        match self.is_plaintext.then(|| stranger_at(&self.address)).flatten() {
-            Some(stranger) => {
-                DriverError::NotKafka { address: self.address.clone(), after, finding: stranger.to_string() }
-            }
-            None => self.unreachable(after),
-        }
+        let finding = match (stranger_at(&self.address), &self.secured_by) {
+            (Some(stranger), None) => stranger.to_string(),
+            (Some(Stranger::Broker), Some(protocol)) => format!(
+                "it is a broker, and not one for security.protocol={protocol}, or not with these credentials: see which \
+                 protocol and mechanisms its listener has, and its log"
+            ),
+            _ => return self.unreachable(after),
+        };
+        DriverError::NotKafka { address: self.address.clone(), after, finding }
     }
 
     fn unreachable(&self, after: Duration) -> DriverError {
