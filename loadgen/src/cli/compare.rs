@@ -26,17 +26,22 @@ interval lies: beyond the tolerance (better, worse), inside (no difference), or 
 
 pub(super) const COMPARE_AFTER: &str = "\
 Exit codes:
-  0  clean: better, or no difference beyond the tolerance, in every primary metric
-  1  anomalies: a run found messages lost, duplicated, reordered or damaged; the comparison ends there
+  0  clean: better, or no difference beyond the tolerance, in every primary
+     metric
+  1  anomalies: a run found messages lost, duplicated, reordered or damaged; the
+     comparison ends there
   2  usage: an option makes no sense; nothing was run
-  3  invalid: every pair had a run whose generator was the bottleneck; do not use the figures
+  3  invalid: every pair had a run whose generator was the bottleneck; do not
+     use the figures
   5  regressed: B is worse by more than the tolerance in a primary metric
-  6  inconclusive: a primary metric could not be told; more pairs, longer runs or a larger tolerance would
+  6  inconclusive: a primary metric could not be told; more pairs, longer runs
+     or a larger tolerance would
   7  target unreachable: a cluster does not answer, or a broker did not start
   8  failed: a run failed, or a file could not be written
   130  interrupted before the first pair was whole, or twice
 
-Ctrl-C (SIGTERM, SIGHUP) once drops the pair that runs, and judges what was measured. Twice leaves at once.
+Ctrl-C (SIGTERM, SIGHUP) once drops the pair that runs, and judges what was
+measured. Twice leaves at once.
 
 Examples:
   loadgen compare embedded kafka:/opt/kafka
@@ -47,7 +52,7 @@ Examples:
       a broker and itself: what the machine's noise hides
   loadgen compare old:9092 new:9092 --tolerance e2e.p99=20% --out upgrade
       two clusters; a topic of its own for each run
-  loadgen compare embedded 'exec:\"./my-broker --port 9092\"' --json >comparison.json
+  loadgen compare embedded 'exec:\"./my-broker --port 9092\"' --json >found.json
       a broker of yours, for a script";
 
 /// Options of `loadgen compare`.
