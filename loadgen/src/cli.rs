@@ -4,6 +4,7 @@
 //! [`crate::plan`] then holds the values against each other.
 
 mod compare;
+mod gate;
 mod report;
 
 use std::num::{NonZeroI32, NonZeroU16};
@@ -15,6 +16,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use compare::{COMPARE_ABOUT, COMPARE_AFTER, without_run_options};
 pub use compare::{CompareArgs, RunOptions, Tolerance};
+pub use gate::GateArgs;
+use gate::{GATE_ABOUT, GATE_AFTER, of_a_gate};
 pub use report::{Format, ReplayArgs, ReportArgs};
 use report::{REPLAY_ABOUT, REPLAY_AFTER, REPORT_ABOUT, REPORT_AFTER};
 
@@ -43,6 +46,9 @@ pub enum Command {
     #[command(long_about = COMPARE_ABOUT, after_long_help = COMPARE_AFTER, args_override_self = true,
         mut_args = without_run_options)]
     Compare(Box<CompareArgs>),
+    /// Say for CI whether a candidate is worse than its baseline, by the method of `compare`.
+    #[command(long_about = GATE_ABOUT, after_long_help = GATE_AFTER, args_override_self = true, mut_args = of_a_gate)]
+    Gate(Box<GateArgs>),
     /// Render result files again, merge those of one plan, and show different ones side by side.
     #[command(long_about = REPORT_ABOUT, after_long_help = REPORT_AFTER)]
     Report(ReportArgs),
@@ -62,7 +68,7 @@ pub enum Command {
 
 const AFTER_HELP: &str = "\
 Start with `loadgen run`: it needs no cluster and no other argument. `loadgen compare` says what differs between two brokers \
-or two settings.
+or two settings; `loadgen gate` says in CI whether a change made anything worse.
 `loadgen report` renders, merges and lays side by side what runs have written; `loadgen replay` runs one again.
 `loadgen run --help` explains every option, the output and the exit codes.";
 
@@ -90,7 +96,8 @@ Exit codes:
   2  usage: an option makes no sense; nothing was sent
   3  invalid: do not use the figures; the reasons are below
   4  assertion missed: the run is clean, and an --assert does not hold
-  5  regressed, and 6  inconclusive: `loadgen compare` alone ends with these
+  5  regressed, and 6  inconclusive: only `loadgen compare` and `loadgen gate`
+     end with these
   7  target unreachable: the cluster does not answer, or the broker did not
      start
   8  failed: the cluster refused something (messages, if only one), or a file

@@ -14,9 +14,9 @@ pub enum Exit {
     Invalid = 3,
     /// The run is clean, and an `--assert` does not hold.
     AssertionMissed = 4,
-    /// A comparison found a regression beyond the tolerance.
+    /// A comparison or a gate found a regression beyond the tolerance.
     Regressed = 5,
-    /// A comparison cannot tell.
+    /// A comparison cannot tell, or a gate that is to fail where it cannot.
     Inconclusive = 6,
     /// The cluster cannot be reached, or the broker did not start.
     TargetUnreachable = 7,

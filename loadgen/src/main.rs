@@ -24,6 +24,10 @@ fn main() -> ExitCode {
             log_to_standard_error();
             ended(command::compare::compare(&args, std::env::args().collect()).map_err(|error| (error.exit(), error)))
         }
+        Command::Gate(args) => {
+            log_to_standard_error();
+            ended(command::gate::gate(&args, std::env::args().collect()).map_err(|error| (error.exit(), error)))
+        }
         // It has a log of its own.
         Command::EmbeddedBroker(args) => target::embedded::run(&args.arguments),
         Command::NullSink(args) => target::null_sink::run(args.partitions),

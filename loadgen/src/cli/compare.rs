@@ -12,7 +12,8 @@ use super::RunArgs;
 pub(super) const COMPARE_ABOUT: &str = "\
 Run two targets, or two settings of one, in interleaved pairs on fresh data, and say what differs, with intervals.
 
-A and B are each a target as --target takes it (embedded, exec:COMMAND, kafka:DIRECTORY, HOST:PORT), if need be \
+A and B are each a target as --target takes it (embedded, exec:COMMAND, kafka:DIRECTORY, HOST:PORT), or another build of \
+loadgen (its file, or git:COMMIT, which is built first), if need be \
 followed by options of its own, all in one argument: 'embedded --linger 0ms'. Words are split as a shell does; a command with \
 blanks is quoted: 'exec:\"./broker --port 9092\" --acks 1'. Options of `loadgen run` outside of A and B hold for both. \
 Unless told otherwise, each run measures for 10 s after a warm-up of 5 s, or of 20 s for both where Apache Kafka is one of \
@@ -58,7 +59,7 @@ Examples:
 /// Options of `loadgen compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// What to compare with: a target, with options of its own if any
+    /// What to compare with: a target or another build of loadgen, with options of its own if any
     pub a: String,
 
     /// What is compared

@@ -7,14 +7,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reports::figures::{duration_ms, number};
 use reports::schema::{Calibration, RunResult};
 use serde::{Deserialize, Serialize};
 
-use super::manifest;
+use super::{cache, manifest};
 use crate::cli::Calibrate;
 use crate::driver::rdkafka::{RdKafka, without_secrets};
 use crate::plan::Plan;
@@ -62,7 +62,7 @@ pub(super) fn limit(plan: &Plan, quiet: bool) -> Option<Limit> {
         return None;
     }
     let depends_on = dependencies(plan);
-    let file = directory().map(|directory| directory.join(name(&depends_on)));
+    let file = cache::directory("calibration").map(|directory| directory.join(name(&depends_on)));
     if plan.calibrate == Calibrate::Cached
         && let Some(kept) = file.as_deref().and_then(|file| recall(file, &depends_on, now_ms))
     {
@@ -157,12 +157,6 @@ fn state_of(path: &Path) -> String {
     let Ok(metadata) = fs::metadata(path) else { return String::new() };
     let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     format!("{} B of {}", metadata.len(), changed.unwrap_or_default().as_millis())
-}
-
-fn directory() -> Option<PathBuf> {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-    Some(cache.join("loadgen/calibration"))
 }
 
 /// A name for these dependencies; should two sets share it, each believes only its own.

@@ -1,6 +1,8 @@
 //! What the runs say: each metric's ratios, estimate, interval and verdict.
 
-use super::{Compared, Comparison, Estimate, METRICS, Metric, PairRatio, Run, Series, Side, Verdict};
+use super::{
+    Compared, Comparison, Estimate, METRICS, Metric, Outcome, PairRatio, Question, Run, Series, Side, Verdict,
+};
 use crate::statistics::{Standing, holm, median, signed_rank, standing};
 
 /// Fills in the metrics and the verdict from the runs, as seen at a look that spends `alpha` over all primary metrics.
@@ -14,13 +16,19 @@ pub fn judge(comparison: &mut Comparison, alpha: f64) {
     let adjusted = holm(&p_values, primary);
     metrics.iter_mut().filter(|metric| metric.primary).zip(adjusted).for_each(|(metric, p)| metric.p_holm = Some(p));
     comparison.verdict = overall(metrics.iter().filter_map(|metric| metric.verdict));
+    comparison.outcome = Outcome::of_all(metrics.iter().filter_map(|metric| metric.outcome));
     comparison.metrics = metrics;
 }
 
-/// Whether no primary metric is left open, so that the comparison may end at a look.
+/// Whether the comparison may end at a look: no primary metric is left open. One regression is all a gate asks for.
 pub fn is_settled(comparison: &Comparison) -> bool {
-    comparison.primary().next().is_some()
-        && comparison.primary().all(|metric| metric.verdict != Some(Verdict::Inconclusive))
+    match comparison.design.question {
+        Question::Difference => {
+            comparison.primary().next().is_some()
+                && comparison.primary().all(|metric| metric.verdict != Some(Verdict::Inconclusive))
+        }
+        Question::Regression => comparison.outcome.is_some_and(|outcome| outcome != Outcome::Inconclusive),
+    }
 }
 
 /// Worse in one is worse; else open in one is open; better in one and worse in none is better.
@@ -51,8 +59,8 @@ fn compared(comparison: &Comparison, metric: &Metric, alpha: f64) -> Compared {
     let tolerance =
         comparison.design.tolerances.get(metric.name).copied().unwrap_or(comparison.design.tolerance).max(0.0);
     let interval = signed_rank::interval(&differences, alpha);
-    let stands = standing(interval, tolerance.ln_1p());
-    let verdict = metric.primary.then(|| verdict(stands, metric.lower_is_better, lower_bounds));
+    let stands = supported(standing(interval, tolerance.ln_1p()), lower_bounds);
+    let is_gate = metric.primary && comparison.design.question == Question::Regression;
     Compared {
         name: metric.name.to_owned(),
         label: metric.label.to_owned(),
@@ -69,19 +77,29 @@ fn compared(comparison: &Comparison, metric: &Metric, alpha: f64) -> Compared {
         lower_bounds,
         noise: noise(comparison, metric),
         aa: estimate(&log_ratios(&aa), alpha),
-        verdict,
+        verdict: metric.primary.then(|| verdict(stands, metric.lower_is_better)),
+        outcome: is_gate.then(|| Outcome::of(stands, metric.lower_is_better)),
     }
 }
 
-/// The verdict of an interval. A figure that is a lower bound could be larger: of B's, that leaves only "B is larger" standing,
-/// of A's only "A is larger".
-fn verdict(stands: Standing, lower_is_better: bool, [bounds_a, bounds_b]: [u32; 2]) -> Verdict {
-    let stands = match stands {
-        Standing::Above if bounds_a > 0 => Standing::Open,
-        Standing::Below if bounds_b > 0 => Standing::Open,
-        Standing::Within if bounds_a + bounds_b > 0 => Standing::Open,
+/// What of it holds where figures are lower bounds, which could be larger: of B's, they leave only "B is not smaller"
+/// standing, of A's only "B is not larger".
+fn supported(stands: Standing, [bounds_a, bounds_b]: [u32; 2]) -> Standing {
+    match stands {
+        Standing::Above | Standing::NotBelow if bounds_a > 0 => Standing::Open,
+        Standing::Below | Standing::NotAbove if bounds_b > 0 => Standing::Open,
+        Standing::Within => match (bounds_a > 0, bounds_b > 0) {
+            (false, false) => Standing::Within,
+            (false, true) => Standing::NotBelow,
+            (true, false) => Standing::NotAbove,
+            (true, true) => Standing::Open,
+        },
         stands => stands,
-    };
+    }
+}
+
+/// The verdict of an interval.
+fn verdict(stands: Standing, lower_is_better: bool) -> Verdict {
     match (stands, lower_is_better) {
         (Standing::Above, true) | (Standing::Below, false) => Verdict::Worse,
         (Standing::Above, false) | (Standing::Below, true) => Verdict::Better,

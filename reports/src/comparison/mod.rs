@@ -7,6 +7,7 @@
 //!
 //! [`judge()`] fills in what follows from the runs.
 
+mod gate;
 mod judge;
 mod merge;
 mod metric;
@@ -18,6 +19,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use gate::{Gate, Judged, Outcome};
 pub use judge::{is_settled, judge};
 pub use merge::merged;
 pub use metric::{METRICS, Metric, figures};
@@ -26,7 +28,7 @@ pub use settings::settings;
 use crate::schema::{Ending, ExitStatus, Latencies, Machine, Manifest, Plan, WriteError, write_whole};
 
 /// The schema this crate writes: name and version, `MAJOR.MINOR`.
-pub const SCHEMA: &str = "loadgen-comparison/1.0";
+pub const SCHEMA: &str = "loadgen-comparison/1.1";
 /// What every readable version begins with.
 const READABLE: &str = "loadgen-comparison/1.";
 
@@ -60,9 +62,11 @@ pub struct Comparison {
     pub metrics: Vec<Compared>,
     /// The gravest of the primary metrics' verdicts.
     pub verdict: Verdict,
+    /// What the gate says that asked for it; `null` where none did.
+    pub outcome: Option<Outcome>,
     /// How it ended.
     pub ending: Ending,
-    /// What the process told its caller.
+    /// What the process told its caller; of a gate's, what it would have told of this comparison alone.
     pub exit: ExitStatus,
 }
 
@@ -109,6 +113,8 @@ impl Setting {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Design {
+    /// What is to be found out.
+    pub question: Question,
     /// Valid pairs of A and B, at most; some more take the place of excluded ones.
     pub pairs: u32,
     /// Pairs of A and A, in between.
@@ -121,6 +127,17 @@ pub struct Design {
     pub tolerances: BTreeMap<String, f64>,
     /// When it may end, and what each look spends.
     pub looks: Vec<PlannedLook>,
+}
+
+/// What a comparison is to find out, and so when it may end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// Whether B is better, worse or no different, in every primary metric.
+    #[default]
+    Difference,
+    /// Whether B is worse in any primary metric: `loadgen gate`.
+    Regression,
 }
 
 /// A look at what there is, after so many pairs.
@@ -229,6 +246,8 @@ pub struct Compared {
     pub aa: Option<Estimate>,
     /// What follows; `null` of a metric that is not primary.
     pub verdict: Option<Verdict>,
+    /// What follows for a gate; `null` of a metric that is not primary, or where no gate asked.
+    pub outcome: Option<Outcome>,
 }
 
 /// One pair's ratio.

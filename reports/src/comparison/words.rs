@@ -1,6 +1,6 @@
 //! What a comparison says, in words: the findings every rendering opens with, and the sentences they share.
 
-use super::{Compared, Comparison, Estimate, Series, Verdict};
+use super::{Compared, Comparison, Estimate, Gate, Outcome, Series, Verdict};
 use crate::figures::{bytes_f64, counted, duration_ns, number, percent, ratio};
 use crate::judgement::{Finding, Tone};
 use crate::schema::Ending;
@@ -19,12 +19,8 @@ impl Comparison {
             found(Tone::Bad, if anomalies { "ANOMALIES" } else { "FAILED" }, error.clone());
         }
         if !self.metrics.is_empty() {
-            let tone = match self.verdict {
-                Verdict::Worse => Tone::Bad,
-                Verdict::Inconclusive => Tone::Caution,
-                Verdict::Equal | Verdict::Better => Tone::Good,
-            };
-            found(tone, self.word(), self.verdict_sentence());
+            let (tone, word, sentence) = self.conclusion();
+            found(tone, word, sentence);
         }
         let valid = self.valid_pairs(Series::Ab).count();
         if let Some(sentence) = self.too_few(valid) {
@@ -51,6 +47,26 @@ impl Comparison {
             found(Tone::Caution, "CUT SHORT", sentence);
         }
         findings
+    }
+
+    /// The verdict, or what a gate says.
+    fn conclusion(&self) -> (Tone, &'static str, String) {
+        if let Some(outcome) = self.outcome {
+            let of = |wanted| self.primary().filter(move |metric| metric.outcome == Some(wanted));
+            let some = |wanted| of(wanted).map(in_words).collect::<Vec<_>>();
+            let not_worse = of(Outcome::NotRegressed).map(|metric| metric.label.clone()).collect();
+            return (
+                outcome.tone(),
+                outcome.word(),
+                outcome_sentence(some(Outcome::Regressed), some(Outcome::Inconclusive), not_worse),
+            );
+        }
+        let tone = match self.verdict {
+            Verdict::Worse => Tone::Bad,
+            Verdict::Inconclusive => Tone::Caution,
+            Verdict::Equal | Verdict::Better => Tone::Good,
+        };
+        (tone, self.word(), self.verdict_sentence())
     }
 
     /// `B IS BETTER`, …
@@ -124,6 +140,52 @@ impl Comparison {
         }
         text
     }
+}
+
+impl Gate {
+    /// What there is to know before any figure; never empty.
+    pub fn findings(&self) -> Vec<Finding> {
+        let Some(last) = self.last() else { return Vec::new() };
+        // Of the last comparison, but for what it concludes by itself.
+        let mut findings: Vec<Finding> = last
+            .findings()
+            .into_iter()
+            .filter(|finding| last.outcome.is_none_or(|o| finding.word != o.word()))
+            .collect();
+        if let Some(outcome) = self.outcome() {
+            let judged = self.judged();
+            let of = |wanted| judged.iter().filter(move |judged| judged.outcome == wanted);
+            let some = |wanted| of(wanted).map(|judged| in_words(judged.metric)).collect();
+            let not_worse = of(Outcome::NotRegressed).map(|judged| judged.metric.label.clone()).collect();
+            let mut sentence = outcome_sentence(some(Outcome::Regressed), some(Outcome::Inconclusive), not_worse);
+            if self.comparisons.len() > 1 {
+                sentence += " A first comparison had left something open; a second one was made on fresh data.";
+            }
+            findings.insert(0, Finding { tone: outcome.tone(), word: outcome.word(), sentence });
+        }
+        findings
+    }
+}
+
+impl Outcome {
+    fn tone(self) -> Tone {
+        match self {
+            Self::Regressed => Tone::Bad,
+            Self::Inconclusive => Tone::Caution,
+            Self::NotRegressed => Tone::Good,
+        }
+    }
+}
+
+/// `Regressed: … Not told: … Not worse by more than the tolerance: …`.
+fn outcome_sentence(regressed: Vec<String>, open: Vec<String>, not_worse: Vec<String>) -> String {
+    let parts = [
+        ("Worse by more than the tolerance", regressed),
+        ("Not told", open),
+        ("Not worse by more than the tolerance", not_worse),
+    ];
+    let said = parts.iter().filter(|(_, metrics)| !metrics.is_empty());
+    said.map(|(opening, metrics)| format!("{opening}: {}.", metrics.join("; "))).collect::<Vec<_>>().join(" ")
 }
 
 impl Compared {

@@ -5,17 +5,29 @@ pub use super::html::comparison_html as html;
 pub use super::markdown::comparison_markdown as markdown;
 pub use super::terminal::comparison_terminal as terminal;
 
-use crate::comparison::{Compared, Comparison, Setting, Verdict};
+use crate::comparison::{Compared, Comparison, Outcome, Question, Setting, Verdict};
 use crate::figures::{counted, percent, ratio};
 
 /// The verdict of a row, in a word.
 pub(super) fn verdict_word(metric: &Compared) -> &'static str {
-    match metric.verdict {
-        Some(Verdict::Worse) => "worse",
-        Some(Verdict::Better) => "better",
-        Some(Verdict::Equal) => "no difference",
-        Some(Verdict::Inconclusive) => "inconclusive",
-        None => "",
+    match (metric.outcome, metric.verdict) {
+        (Some(outcome), _) => outcome_word(outcome),
+        (None, verdict) => match verdict {
+            Some(Verdict::Worse) => "worse",
+            Some(Verdict::Better) => "better",
+            Some(Verdict::Equal) => "no difference",
+            Some(Verdict::Inconclusive) => "inconclusive",
+            None => "",
+        },
+    }
+}
+
+/// The outcome of a gate's row, in a word or two.
+pub(super) fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Regressed => "regressed",
+        Outcome::NotRegressed => "not regressed",
+        Outcome::Inconclusive => "inconclusive",
     }
 }
 
@@ -61,6 +73,16 @@ pub(super) fn method(comparison: &Comparison) -> String {
               the same arm."
         }
     };
+    let rule = match design.question {
+        Question::Difference => {
+            "A verdict needs the whole interval beyond or inside the tolerance, which is symmetric: 1 / (1 + t) to 1 + t."
+        }
+        Question::Regression => {
+            "A metric has regressed where the whole interval lies beyond the tolerance on the side of worse, has not where \
+             none of it does, and is open else; the tolerance is 1 / (1 + t) or 1 + t. An interval errs to either side alike, \
+             so that the probability of a regression found where there is none is half of the error rate."
+        }
+    };
     let levels: Vec<String> =
         design.looks.iter().map(|look| percent(1.0 - look.alpha / primary.max(1) as f64)).collect();
     format!(
@@ -69,8 +91,7 @@ pub(super) fn method(comparison: &Comparison) -> String {
          inference is over these, never over messages. The test is Wilcoxon's signed-rank statistic under all sign flips, \
          exact; the estimate is Hodges and Lehmann's, and the interval holds all ratios that the test does not reject. The \
          error rate of {} is shared by {} named in advance and by the planned looks after {} pairs, so that all \
-         intervals of all looks hold together with at least {}; at each look, those of one metric hold with {}. A verdict \
-         needs the whole interval beyond or inside the tolerance, which is symmetric: 1 / (1 + t) to 1 + t. p is of \
+         intervals of all looks hold together with at least {}; at each look, those of one metric hold with {}. {rule} p is of \
          “no difference at all”, after Holm. {aa} Of each arm's figure, the middle run is shown; latencies by percentile are \
          from histograms merged over all its runs.",
         comparison.seed,

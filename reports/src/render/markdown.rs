@@ -1,10 +1,12 @@
 //! A short summary in GitHub-flavoured Markdown, for the summary of a CI run.
 
 mod comparison;
+mod gate;
 
 use std::fmt::Write;
 
 pub use comparison::markdown as comparison_markdown;
+pub use gate::markdown as gate_markdown;
 
 use super::{
     QUANTILES, anomaly_in_words, client_in_words, cpu_a_million, latency_rows, load_in_words, percent, without_acks,

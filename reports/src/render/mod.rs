@@ -2,6 +2,7 @@
 //! [findings](crate::judgement::findings); figures of an invalid run never stand without that word.
 
 pub mod comparison;
+pub mod gate;
 mod html;
 mod markdown;
 pub mod side_by_side;

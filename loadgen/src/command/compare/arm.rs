@@ -1,4 +1,5 @@
-//! One side of a comparison: a target and its own options, held against what `loadgen run` takes.
+//! One side of a comparison: a target or another build of this program, with its own options, held against what `loadgen
+//! run` takes.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,7 +8,8 @@ use std::time::Duration;
 use clap::Parser;
 
 use super::CompareError;
-use crate::cli::{Cli, Command, CompareArgs, RunArgs};
+use super::program::Program;
+use crate::cli::{Cli, Command, RunArgs, RunOptions};
 use crate::plan::Plan;
 use crate::target::TargetSpec;
 
@@ -16,30 +18,32 @@ const DURATION: &str = "10s";
 /// The warm-up of both arms where one is Apache Kafka: its JVM compiles what is hot for some ten seconds.
 const WARMUP_OF_JVM: &str = "20s";
 
-/// One side, ready to run.
+/// One side, ready to run once its program is [found](super::program::find).
 #[derive(Debug)]
-pub(super) struct Arm {
+pub(in crate::command) struct Arm {
+    /// `A`, `baseline`, …
+    pub(super) name: &'static str,
     /// As typed.
-    pub spec: String,
+    pub(super) spec: String,
     /// Its own options, without the target.
-    pub own: Vec<String>,
-    /// The program that makes its runs.
-    pub program: PathBuf,
+    pub(super) own: Vec<String>,
+    /// What makes its runs.
+    pub(super) source: Program,
+    /// The file of it.
+    pub(super) program: PathBuf,
     /// Arguments of `loadgen run` but for the seed and the directory.
     arguments: Vec<OsString>,
     /// What they resolve to.
-    pub plan: Plan,
+    pub(super) plan: Plan,
 }
 
 impl Arm {
-    /// Both arms of a command line. What is wrong with either is found here, before anything runs.
-    pub(super) fn both(args: &CompareArgs) -> Result<[Arm; 2], CompareError> {
-        let program = std::env::current_exe().map_err(CompareError::OwnPath)?;
-        let [a, b] = [("A", &args.a), ("B", &args.b)].map(|(name, spec)| Words::of(name, spec));
-        let (a, b) = (a?, b?);
-        let is_jvm = [&a, &b].iter().any(|words| matches!(words.target, TargetSpec::Kafka(_)));
-        let arm = |words: Words| words.into_arm(args, &program, is_jvm);
-        Ok([arm(a)?, arm(b)?])
+    /// Both arms, with the options of both. What is wrong with either is found here, before anything runs.
+    pub(in crate::command) fn both([a, b]: [Words; 2], shared: &RunOptions) -> Result<[Arm; 2], CompareError> {
+        let is_jvm = [&a, &b]
+            .iter()
+            .any(|words| matches!(words.target.as_ref().unwrap_or(&shared.args.target), TargetSpec::Kafka(_)));
+        Ok([a.into_arm(shared, is_jvm)?, b.into_arm(shared, is_jvm)?])
     }
 
     /// The arguments of one run of it.
@@ -61,30 +65,49 @@ impl Arm {
 }
 
 /// An arm's argument, split.
-struct Words {
+#[derive(Debug)]
+pub(in crate::command) struct Words {
     name: &'static str,
     spec: String,
-    target: TargetSpec,
+    source: Program,
+    /// That of both arms where it has none.
+    target: Option<TargetSpec>,
     options: Vec<String>,
 }
 
 impl Words {
-    fn of(name: &'static str, spec: &str) -> Result<Self, CompareError> {
-        let wrong = |reason: String| CompareError::Arm { name, spec: spec.to_owned(), reason };
-        let mut words = split(spec).ok_or_else(|| wrong("a quotation mark is not closed".to_owned()))?.into_iter();
-        let target = words.next().unwrap_or_default().parse::<TargetSpec>().map_err(wrong)?;
-        Ok(Self { name, spec: spec.to_owned(), target, options: words.collect() })
+    /// This program, with the target and the options of both arms.
+    pub(in crate::command) fn own(name: &'static str) -> Self {
+        let spec = "this program".to_owned();
+        Self { name, spec, source: Program::Own, target: None, options: Vec::new() }
     }
 
-    fn into_arm(self, args: &CompareArgs, program: &std::path::Path, is_jvm: bool) -> Result<Arm, CompareError> {
+    /// Splits an argument.
+    ///
+    /// # Errors
+    /// [`CompareError::Arm`] where its first word names nothing.
+    pub(in crate::command) fn of(name: &'static str, spec: &str) -> Result<Self, CompareError> {
+        let wrong = |reason: String| CompareError::Arm { name, spec: spec.to_owned(), reason };
+        let mut words = split(spec).ok_or_else(|| wrong("a quotation mark is not closed".to_owned()))?.into_iter();
+        let first = words.next().unwrap_or_default();
+        let (source, target) = match (Program::named(&first), first.parse::<TargetSpec>()) {
+            (Some(program), _) => (program, None),
+            (None, Ok(target)) => (Program::Own, Some(target)),
+            (None, Err(reason)) => {
+                return Err(wrong(format!("{reason}, or another loadgen: its file, or git:COMMIT")));
+            }
+        };
+        Ok(Self { name, spec: spec.to_owned(), source, target, options: words.collect() })
+    }
+
+    fn into_arm(self, shared: &RunOptions, is_jvm: bool) -> Result<Arm, CompareError> {
         let wrong = |reason: String| CompareError::Arm { name: self.name, spec: self.spec.clone(), reason };
-        let shared = &args.run.args;
         // Only what is said here can be told from what is common to both.
         let own = parse(self.options.iter().map(OsString::from)).map_err(|text| {
-            let quote = matches!(self.target, TargetSpec::Exec(_));
+            let quote = matches!(self.target, Some(TargetSpec::Exec(_)));
             wrong(if quote { format!("{text}; a command with blanks is quoted: 'exec:\"COMMAND\"'") } else { text })
         })?;
-        for args in [shared, &own] {
+        for args in [&shared.args, &own] {
             if let Some((option, instead)) = not_of_a_comparison(args) {
                 return Err(CompareError::Option { option, instead });
             }
@@ -95,18 +118,19 @@ impl Words {
             ));
         }
         let mut arguments: Vec<OsString> = Vec::new();
-        if [shared, &own].iter().all(|args| args.duration.is_none() && args.messages.is_none()) {
+        if [&shared.args, &own].iter().all(|args| args.duration.is_none() && args.messages.is_none()) {
             arguments.push(format!("--duration={DURATION}").into());
         }
         if is_jvm {
             arguments.push(format!("--warmup={WARMUP_OF_JVM}").into());
         }
-        arguments.extend(args.run.arguments.iter().cloned());
+        arguments.extend(shared.arguments.iter().cloned());
         arguments.extend(self.options.iter().map(OsString::from));
-        arguments.push(format!("--target={}", self.target).into());
+        arguments.extend(self.target.map(|target| format!("--target={target}").into()));
         let resolved = parse(arguments.iter().cloned()).map_err(wrong)?;
         let plan = Plan::resolve(&resolved, Vec::new()).map_err(|error| wrong(error.to_string()))?;
-        Ok(Arm { spec: self.spec, own: self.options, program: program.to_owned(), arguments, plan })
+        let program = PathBuf::new();
+        Ok(Arm { name: self.name, spec: self.spec, own: self.options, source: self.source, program, arguments, plan })
     }
 }
 
@@ -165,7 +189,9 @@ mod tests {
     fn both(arguments: &[&str]) -> Result<[Arm; 2], String> {
         let words = ["loadgen", "compare"].iter().chain(arguments);
         match Cli::try_parse_from(words).expect("parses").command {
-            Command::Compare(args) => Arm::both(&args).map_err(|error| error.to_string()),
+            Command::Compare(args) => Words::of("A", &args.a)
+                .and_then(|a| Arm::both([a, Words::of("B", &args.b)?], &args.run))
+                .map_err(|error| error.to_string()),
             _ => panic!("not compare"),
         }
     }
@@ -193,6 +219,15 @@ mod tests {
         assert_eq!(warmups(&["embedded", "kafka:libs"]), [20_000_000_000; 2]);
         assert_eq!(warmups(&["embedded", "kafka:libs", "--warmup", "3s"]), [3_000_000_000; 2]);
         assert_eq!(warmups(&["embedded", "embedded"]), [5_000_000_000; 2]);
+    }
+
+    #[test]
+    fn an_arm_that_is_another_build_goes_to_the_target_of_both() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        let file = file.path().to_str().expect("UTF-8");
+        let [a, b] = both(&[&format!("{file} --linger 0ms"), "git:v1", "--target", "exec:broker"]).expect("valid");
+        assert_eq!((a.source, a.plan.linger), (Program::File(file.into()), Duration::ZERO));
+        assert_eq!((b.source, b.plan.target.to_string()), (Program::Commit("v1".into()), "exec:broker".into()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A comparison on a terminal: one screen, the verdict first.
 
 use super::{COLUMNS, Colour, Screen, printable};
-use crate::comparison::{Compared, Comparison, Series, Verdict};
+use crate::comparison::{Compared, Comparison, Outcome, Series, Verdict};
 use crate::figures::{counted, percent, ratio};
 use crate::render::comparison::{differing, estimate, interval, shown};
 
@@ -50,12 +50,13 @@ fn table(screen: &mut Screen, comparison: &Comparison) {
     screen.line(&screen.colour.paint("2", &head));
     for metric in &comparison.metrics {
         let [a, b] = metric.medians();
-        let (mark, code) = match metric.verdict {
-            Some(Verdict::Worse) => ("worse", "1;31"),
-            Some(Verdict::Better) => ("better", "1;32"),
-            Some(Verdict::Equal) => ("same", "1;32"),
-            Some(Verdict::Inconclusive) => ("open", "1;33"),
-            None => ("", "2"),
+        let (mark, code) = match (metric.outcome, metric.verdict) {
+            (Some(Outcome::Regressed), _) | (None, Some(Verdict::Worse)) => ("worse", "1;31"),
+            (Some(Outcome::Inconclusive), _) | (None, Some(Verdict::Inconclusive)) => ("open", "1;33"),
+            (Some(Outcome::NotRegressed), _) => ("passed", "1;32"),
+            (None, Some(Verdict::Better)) => ("better", "1;32"),
+            (None, Some(Verdict::Equal)) => ("same", "1;32"),
+            (None, None) => ("", "2"),
         };
         let name: String = printable(&metric.label).chars().take(NAME - 1).collect();
         let row =
