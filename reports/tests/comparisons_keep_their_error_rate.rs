@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use reports::comparison::{Comparison, Design, Figure, PlannedLook, Run, Series, Side, Verdict, is_settled, judge};
+use reports::comparison::{
+    Comparison, Design, Figure, Gate, Outcome, PlannedLook, Question, Run, Series, Side, Verdict, is_settled, judge,
+};
 use reports::statistics::looks;
 
 const ALPHA: f64 = 0.05;
@@ -50,24 +52,26 @@ const CALM: World = World { ratio: 1.0, noise: 0.05, skewed: false, order: 0.0, 
 const BUSY: World = World { ratio: 1.0, noise: 0.15, skewed: true, order: 0.1, drift: 0.02 };
 
 /// Runs a comparison of at most `pairs` in that world; shows it at every look until `ends` says so.
-fn compare(
-    world: World,
-    pairs: u32,
-    tolerance: f64,
-    seed: u64,
-    mut ends: impl FnMut(&Comparison) -> bool,
-) -> Comparison {
-    let planned = looks(pairs, ALPHA, PRIMARY.len() as u32);
-    let mut comparison = Comparison {
-        design: Design {
-            pairs,
-            alpha: ALPHA,
-            tolerance,
-            looks: planned.iter().map(|l| PlannedLook { pairs: l.pairs, alpha: l.alpha, taken: false }).collect(),
-            ..Design::default()
-        },
-        ..Comparison::default()
-    };
+fn compare(world: World, pairs: u32, tolerance: f64, seed: u64, ends: impl FnMut(&Comparison) -> bool) -> Comparison {
+    simulate(world, Design { pairs, alpha: ALPHA, tolerance, ..Design::default() }, seed, ends)
+}
+
+/// Runs a gate in that world, as `loadgen gate` does: once more where the first comparison leaves something open.
+fn gate(world: World, tolerance: f64, seed: u64) -> Gate {
+    let design =
+        Design { question: Question::Regression, pairs: 16, alpha: ALPHA / 2.0, tolerance, ..Design::default() };
+    let mut gate = Gate { comparisons: vec![simulate(world, design.clone(), seed, is_settled)] };
+    if gate.outcome() == Some(Outcome::Inconclusive) {
+        gate.comparisons.push(simulate(world, design, !seed, is_settled));
+    }
+    gate
+}
+
+fn simulate(world: World, design: Design, seed: u64, mut ends: impl FnMut(&Comparison) -> bool) -> Comparison {
+    let pairs = design.pairs;
+    let planned = looks(pairs, design.alpha, PRIMARY.len() as u32);
+    let looks = planned.iter().map(|l| PlannedLook { pairs: l.pairs, alpha: l.alpha, taken: false }).collect();
+    let mut comparison = Comparison { design: Design { looks, ..design }, ..Comparison::default() };
     let mut random = Random(seed);
     for pair in 1..=pairs {
         let second = if random.unit() < 0.5 { Side::A } else { Side::B };
@@ -99,8 +103,34 @@ fn compare(
 
 /// How many of so many comparisons are `wrong`, at most, where each is with probability `ALPHA`.
 fn at_most(comparisons: u32) -> u32 {
+    at_most_of(comparisons, ALPHA)
+}
+
+fn at_most_of(comparisons: u32, probability: f64) -> u32 {
     let n = f64::from(comparisons);
-    (n * ALPHA + 3.5 * (n * ALPHA * (1.0 - ALPHA)).sqrt()) as u32
+    (n * probability + 3.5 * (n * probability * (1.0 - probability)).sqrt()) as u32
+}
+
+#[test]
+fn a_gate_alarms_falsely_as_rarely_as_promised_however_often_it_compares() {
+    let gates = 150;
+    // As slow as is tolerated: the hardest of all worlds in which nothing has regressed.
+    let world = World { ratio: 1.05, ..BUSY };
+    let run: Vec<Gate> = (0..gates).map(|seed: u32| gate(world, 0.05, u64::from(seed) << 20)).collect();
+    let alarms = run.iter().filter(|gate| gate.outcome() == Some(Outcome::Regressed)).count() as u32;
+    assert!(alarms <= at_most_of(gates, ALPHA / 2.0), "{alarms} of {gates}");
+    assert!(run.iter().any(|gate| gate.comparisons.len() == 2), "the noise leaves nothing open");
+}
+
+#[test]
+fn a_gate_finds_what_is_slower_and_lets_pass_what_is_not() {
+    let gates = 40;
+    let share = |world, tolerance, wanted| {
+        let outcomes = (0..gates).map(|seed: u32| gate(world, tolerance, 3 + (u64::from(seed) << 20)).outcome());
+        outcomes.filter(|outcome| *outcome == Some(wanted)).count() as f64 / f64::from(gates)
+    };
+    assert!(share(World { ratio: 1.2, ..CALM }, 0.05, Outcome::Regressed) > 0.9);
+    assert!(share(CALM, 0.1, Outcome::NotRegressed) > 0.9);
 }
 
 #[test]

@@ -8,8 +8,8 @@
 //! - [`signed_rank`]: the sign-flip permutation test, exact, of Wilcoxon's signed-rank statistic, and its inversion:
 //!   the Hodges–Lehmann estimate with its interval. Test and interval are one thing: zero is outside the interval at
 //!   confidence 1 − α exactly when p ≤ α.
-//! - [`looks`]: when a comparison may end early, and what that costs.
-//! - [`holm`]: p-values of several metrics side by side.
+//! - [`mod@looks`]: when a comparison may end early, and what that costs.
+//! - [`mod@holm`]: p-values of several metrics side by side.
 //! - [`mod@standing`]: where an interval lies against a tolerance; every verdict is read from it.
 
 pub mod holm;
