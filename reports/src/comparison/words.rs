@@ -225,5 +225,7 @@ impl Estimate {
 fn in_words(metric: &Compared) -> String {
     let Some(estimate) = &metric.estimate else { return metric.label.clone() };
     let interval = estimate.low.map_or(String::new(), |_| format!(" ({})", estimate.interval_in_words()));
-    format!("{} {} × A's{interval}", metric.label, ratio(estimate.ratio))
+    // A gate has names for its arms.
+    let whose = if metric.outcome.is_some() { "the baseline's" } else { "A's" };
+    format!("{} {} × {whose}{interval}", metric.label, ratio(estimate.ratio))
 }

@@ -60,6 +60,12 @@ pub(super) fn shown(value: Option<&String>) -> &str {
     value.map_or("–", String::as_str)
 }
 
+/// What an error rate leaves, `97.5 %`: rounded down, so that no more is claimed than holds.
+fn confidence(alpha: f64) -> String {
+    let hundredths = ((1.0 - alpha) * 1e4 + 1e-6).floor();
+    format!("{} %", hundredths / 100.0)
+}
+
 /// The method, in a paragraph.
 pub(super) fn method(comparison: &Comparison) -> String {
     let design = &comparison.design;
@@ -83,8 +89,7 @@ pub(super) fn method(comparison: &Comparison) -> String {
              so that the probability of a regression found where there is none is half of the error rate."
         }
     };
-    let levels: Vec<String> =
-        design.looks.iter().map(|look| percent(1.0 - look.alpha / primary.max(1) as f64)).collect();
+    let levels: Vec<String> = design.looks.iter().map(|look| confidence(look.alpha / primary.max(1) as f64)).collect();
     format!(
         "Runs came in pairs of A and B on one machine, each run a process of its own on fresh data, both with the same \
          messages, in an order decided by a coin (seed {}). Each pair gives one number, the log ratio of B's figure to A's; \
@@ -98,7 +103,17 @@ pub(super) fn method(comparison: &Comparison) -> String {
         percent(design.alpha),
         counted(primary, "metric"),
         looks.join(" and "),
-        percent(1.0 - design.alpha),
+        confidence(design.alpha),
         levels.join(" and ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::confidence;
+
+    #[test]
+    fn a_confidence_is_never_rounded_up() {
+        assert_eq!([0.05, 0.025, 0.00625, 0.0].map(confidence), ["95 %", "97.5 %", "99.37 %", "100 %"]);
+    }
 }

@@ -299,8 +299,10 @@ fn labels(comparison: &Comparison, arms: &[Arm; 2]) -> [String; 2] {
             let commit = arm.manifest.commit.as_deref().unwrap_or_default();
             format!("loadgen {} {commit}", arm.manifest.tool_version).trim().to_owned()
         };
-        let [a, b] = [build(&comparison.a), build(&comparison.b)];
-        return if a == b { [a, format!("{b} again")] } else { [a, b] };
+        let builds = [build(&comparison.a), build(&comparison.b)];
+        if builds[0] != builds[1] {
+            return builds;
+        }
     }
     let broker = |arm: &comparison::Arm| {
         let broker = &arm.manifest.broker;
