@@ -78,7 +78,7 @@ pub(super) struct ProducerReport {
     pub(super) acked_bytes: u64,
     /// Acknowledged in all phases, by partition.
     pub(super) acked_by_partition: Vec<u64>,
-    /// For how long measured messages waited for room while the window was open.
+    /// For how long messages, the last of the warm-up among them, waited for room while the window was open.
     pub(super) queue_full_ns: u64,
     /// How late a measured message left at worst.
     pub(super) max_lag_ns: u64,
@@ -266,7 +266,8 @@ impl ProducerWorker<'_> {
         if submitted == Err(SubmitError::QueueFull) {
             submitted = wait_for_room(producer.as_mut(), books, (&message, tag), control, *drain_timeout);
             sent_ns = now_ns();
-            books.report.queue_full_ns += measured * (sent_ns.min(control.end_ns()).saturating_sub(actual_ns));
+            let window_start_ns = books.start_ns + books.schedule.warmup_ns;
+            books.report.queue_full_ns += sent_ns.min(control.end_ns()).saturating_sub(actual_ns.max(window_start_ns));
             books.in_flight.sent_at(tag, sent_ns);
         }
         books.report.max_lag_ns = books.report.max_lag_ns.max(measured * sent_ns.saturating_sub(due_ns));
